@@ -1,0 +1,111 @@
+"""Gates: the limits of a budget, each next to the number that it is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class BudgetLike(Protocol):
+    """A limit for each key, or None where there is none (`edgekit.targets.target.Budget`)."""
+
+    @property
+    def latency_p90_ms(self) -> float | None: ...
+    @property
+    def model_kib(self) -> float | None: ...
+    @property
+    def ram_kib(self) -> float | None: ...
+    @property
+    def flash_kib(self) -> float | None: ...
+    @property
+    def energy_mj(self) -> float | None: ...
+    @property
+    def accuracy_drop(self) -> float | None: ...
+
+
+UNITS = {
+    "latency_p90_ms": "ms",
+    "model_kib": "KiB",
+    "ram_kib": "KiB",
+    "flash_kib": "KiB",
+    "energy_mj": "mJ",
+    "accuracy_drop": "points",
+}
+"""Key of a budget -> unit of its limit and of its value."""
+
+TITLES = {
+    "latency_p90_ms": "latency, 90th percentile",
+    "model_kib": "model size",
+    "ram_kib": "working memory",
+    "flash_kib": "flash",
+    "energy_mj": "energy per inference",
+    "accuracy_drop": "accuracy drop",
+}
+"""Key of a budget -> what it is called in a report."""
+
+NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A budget applied to a number.
+
+    `value` is None where nothing was measured; then `passed` is None too: neither kept nor broken.
+    """
+
+    key: str
+    limit: float
+    value: float | None
+    unit: str
+    passed: bool | None
+    note: str = ""
+
+    @property
+    def title(self) -> str:
+        """What the budget is called in a report."""
+        return TITLES.get(self.key, self.key)
+
+    @property
+    def verdict(self) -> str:
+        """`"pass"`, `"fail"` or `"not measured"`."""
+        if self.passed is None:
+            return NOT_MEASURED
+        return "pass" if self.passed else "fail"
+
+
+def evaluate_gates(
+    budget: BudgetLike, values: Mapping[str, float | None], notes: Mapping[str, str] | None = None
+) -> tuple[Gate, ...]:
+    """One gate for each limit that `budget` sets, in the order of `UNITS`.
+
+    Args:
+        values: key -> number in the key's unit; a key that is absent or None was not measured.
+        notes: key -> what the number is, for the report.
+    Raises ValueError for a key that no budget has.
+    """
+    unknown = sorted({*values, *(notes or {})} - set(UNITS))
+    if unknown:
+        raise ValueError(f"{', '.join(unknown)}: no budget is called so")
+    limits = {key: getattr(budget, key) for key in UNITS}
+    return tuple(
+        gate(key, limit, values.get(key), (notes or {}).get(key, ""))
+        for key, limit in limits.items()
+        if limit is not None
+    )
+
+
+def gate(key: str, limit: float, value: float | None, note: str = "") -> Gate:
+    """A number held against its limit. A number that is not one (NaN) keeps no limit."""
+    passed = None if value is None else value <= limit
+    return Gate(key, limit, value, UNITS[key], passed, note)
+
+
+def failed_gates(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
+    """The gates that are broken; one that was not measured is not among them."""
+    return tuple(g for g in gates if g.passed is False)
+
+
+def describe(gates: tuple[Gate, ...]) -> str:
+    """One sentence that names each broken gate with its number and its limit, for a GateError."""
+    return "; ".join(f"{g.key} is {g.value:.4g} {g.unit}, over its limit of {g.limit:.4g}" for g in failed_gates(gates))
