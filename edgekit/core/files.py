@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import hashlib
 import os
 import shutil
@@ -92,13 +93,23 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 def _swap(staging: Path, path: Path) -> None:
     """Put `staging` at `path`; an old folder there ends up at `staging`."""
-    if not path.exists():
+    if _move_where_nothing_is(staging, path) or _exchange(staging, path):
+        return
+    old = Path(f"{staging}.old")
+    os.rename(path, old)
+    os.rename(staging, path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _move_where_nothing_is(staging: Path, path: Path) -> bool:
+    """Rename, unless another process has put a folder at `path` (rename(2) refuses a folder that is not empty)."""
+    try:
         os.rename(staging, path)
-    elif not _exchange(staging, path):
-        old = Path(f"{staging}.old")
-        os.rename(path, old)
-        os.rename(staging, path)
-        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
+            return False
+        raise
+    return True
 
 
 def _exchange(a: Path, b: Path) -> bool:
