@@ -96,15 +96,15 @@ def _swap(staging: Path, path: Path) -> None:
     if _move_where_nothing_is(staging, path) or _exchange(staging, path):
         return
     old = Path(f"{staging}.old")
-    os.rename(path, old)
-    os.rename(staging, path)
+    path.rename(old)
+    staging.rename(path)
     shutil.rmtree(old, ignore_errors=True)
 
 
 def _move_where_nothing_is(staging: Path, path: Path) -> bool:
     """Rename, unless another process has put a folder at `path` (rename(2) refuses a folder that is not empty)."""
     try:
-        os.rename(staging, path)
+        staging.rename(path)
     except OSError as error:
         if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
             return False
