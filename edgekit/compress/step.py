@@ -1,0 +1,116 @@
+"""What a step is: requires, plan, apply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from edgekit.core.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from edgekit.compress.calibrate import CalibrateOptions, Ranges
+    from edgekit.graph.model import Model
+    from edgekit.targets.target import Target
+
+    Feed = Mapping[str, npt.NDArray[np.generic]]
+
+
+class Samples(Protocol):
+    """Calibration samples as the float model takes them: batch included, no labels."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+
+    def feeds(self, limit: int | None) -> Iterator[Feed]:
+        """At most `limit` of them, evenly spread, always the same ones; arrays by the model's input names."""
+
+
+class RangeSource(Protocol):
+    """Where calibrated ranges come from: computed here, or kept from an earlier build."""
+
+    def __call__(self, model: Model, options: CalibrateOptions) -> Ranges:
+        """The ranges of `model`'s tensors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a step may know beside the model and its options.
+
+    Attributes:
+        target: what the result is for; None leaves the choices that depend on it at the widest support.
+        samples: calibration samples, if there are any.
+        ranges: replaces the computation of ranges, such as by a cache.
+        progress: where long work is told.
+    """
+
+    target: Target | None = None
+    samples: Samples | None = None
+    ranges: RangeSource | None = None
+    progress: Progress = field(default_factory=Silent)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of one operator: `op` is its name, `kind` its operator, `what` and `why` are words for people."""
+
+    op: str
+    kind: str
+    what: str
+    why: str = ""
+
+
+class Plan(Protocol):
+    """A decision as data: frozen, JSON-able, and it explains itself."""
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Every operator that changes, and every one that one might expect to change but does not."""
+
+    @property
+    def predicted_bytes(self) -> int:
+        """About how many bytes of weights the result will have."""
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values, from which the step's `read_plan` makes an equal plan."""
+
+    def explain(self) -> tuple[str, ...]:
+        """What will be done and why, a sentence a line."""
+
+
+O = TypeVar("O")  # noqa: E741 - the options class of a step
+P = TypeVar("P", bound=Plan)
+
+
+class Step(Protocol[O, P]):
+    """One change of a model.
+
+    The model given is never modified, the interface (names, shapes, order of inputs and outputs) is kept, the result
+    is a legal graph, and the same model and plan give the same bytes.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name in recipes."""
+
+    def options(self, mapping: Mapping[str, object]) -> O:
+        """Options from plain values. Raises UsageError for an unknown key or a wrong value."""
+
+    def default_options(self) -> O:
+        """The options where nothing is said."""
+
+    def requires(self, model: Model, options: O, setting: Setting) -> None:
+        """Raises where the step cannot be done: UsageError (option, samples), UnsupportedError (operator, rule)."""
+
+    def plan(self, model: Model, options: O, setting: Setting) -> P:
+        """Decide. Raises as `requires`, and ModelError where the model's values make no sense."""
+
+    def apply(self, model: Model, plan: P) -> Model:
+        """A changed clone of `model`. Raises ModelError where the result would not be what the plan says."""
+
+    def read_plan(self, plain: Mapping[str, object]) -> P:
+        """The plan that `plain`, from its `to_json`, stands for."""
