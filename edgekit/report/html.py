@@ -1,0 +1,353 @@
+"""The report as one HTML file: no script, no network, nothing outside of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgekit.core.units import format_bytes, format_count, format_us
+from edgekit.measure.gates import Gate
+from edgekit.report.chart import accuracy_chart, layers_chart, size_chart, worst_layers
+from edgekit.report.html_device import latency_section
+from edgekit.report.markup import Column, Html, breakable, element, facts, join, paragraph, section, table
+from edgekit.report.model import Accuracy, Index, LayerRow, Level, OperatorRow, Report, StepRow
+from edgekit.report.words import (
+    NO_VALUE,
+    certainty_words,
+    difference_words,
+    fixed,
+    gate_limit,
+    gate_value,
+    interval_words,
+    number,
+    percent,
+    samples_words,
+    score_words,
+    size_share,
+    size_words,
+    sqnr_words,
+    verdict_words,
+)
+
+_STYLE = Path(__file__).with_name("style.css")
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+_MARKS = {"pass": ("✓", "good"), "fail": ("✕", "bad"), "not measured": ("?", "open")}
+_LEVELS = {Level.RUNS: ("✓", "good"), Level.SLOW: ("!", "open"), Level.CANNOT: ("✕", "bad")}
+
+
+def render_html(report: Report) -> str:
+    """The page of one report."""
+    sections = [part for part in _sections(report) if part]
+    links = [(part[0], part[1]) for part in _contents(report)]
+    return _page(f"{report.title} for {report.target.title}", _header(report, links), join(sections))
+
+
+def render_index(index: Index) -> str:
+    """The page that compares the bundles of one build, with a link to each one's own page."""
+    return _page(index.title, _index_header(index), join([_index_table(index)]))
+
+
+def _page(title: str, header: Html, body: Html) -> str:
+    head = element(
+        "head",
+        {},
+        element("meta", {"charset": "utf-8"}),
+        element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
+        element("meta", {"http-equiv": "Content-Security-Policy", "content": _POLICY}),
+        element("meta", {"name": "color-scheme", "content": "light dark"}),
+        element("title", {}, title),
+        element("style", {}, Html(_STYLE.read_text(encoding="utf-8"))),
+    )
+    skip = element("a", {"class": "skip", "href": "#content"}, "Skip to the content")
+    main = element("main", {"id": "content"}, body)
+    footer = element("footer", {}, paragraph("Made by edgekit. This file needs no network."))
+    return "<!doctype html>\n" + element("html", {"lang": "en"}, head, element("body", {}, skip, header, main, footer))
+
+
+def _header(report: Report, links: list[tuple[str, str]]) -> Html:
+    items = (element("li", {}, element("a", {"href": f"#{anchor}"}, words)) for anchor, words in links)
+    return element(
+        "header",
+        {},
+        element("h1", {}, report.title),
+        element("p", {"class": "under"}, f"built for {report.target.title}"),
+        _verdict(report),
+        _cards(report),
+        element("nav", {"aria-label": "Contents"}, element("ul", {}, *items)),
+    )
+
+
+def _verdict(report: Report) -> Html:
+    look, mark = ("bad", "✕") if not report.passed else ("open", "?") if _is_open(report) else ("good", "✓")
+    words = verdict_words(report)
+    return element("p", {"class": f"verdict {look}"}, _icon(mark), f" {words[:1].upper()}{words[1:]}.")
+
+
+def _is_open(report: Report) -> bool:
+    return not report.gates or bool(report.unmeasured)
+
+
+def _icon(mark: str) -> Html:
+    return element("span", {"aria-hidden": "true"}, mark)
+
+
+def _cards(report: Report) -> Html:
+    cards = [("Size", format_bytes(report.size.after_bytes), f"{size_share(report.size)} of the original")]
+    if report.accuracy:
+        accuracy = report.accuracy
+        value = f"{fixed(accuracy.after.value)} {accuracy.unit}".strip()
+        cards.append((accuracy.metric, value, f"{difference_words(accuracy)} on {samples_words(accuracy)}"))
+    for measurement in report.measurements[:1]:
+        latency = measurement.latency
+        cards.append(
+            ("Latency, median", format_us(latency.p50_us), f"p90 {format_us(latency.p90_us)} on {measurement.device}")
+        )
+    if report.memory:
+        peak = report.memory
+        cards.append(("Peak activations", format_bytes(peak.activation_peak_bytes), f"at {peak.at_operator}"))
+    return element("dl", {"class": "cards"}, *(_card(*card) for card in cards))
+
+
+def _card(label: str, value: str, note: str) -> Html:
+    return element(
+        "div",
+        {},
+        element("dt", {}, label),
+        element("dd", {"class": "big"}, value),
+        element("dd", {"class": "small"}, breakable(note)),
+    )
+
+
+def _contents(report: Report) -> list[tuple[str, str]]:
+    every = [
+        ("gates", "Gates", bool(report.gates)),
+        ("size", "Size", True),
+        ("accuracy", "Accuracy", report.accuracy is not None),
+        ("layers", "Layers", bool(report.layers)),
+        ("operators", "Operators", bool(report.operators)),
+        ("latency", "On the device", bool(report.measurements)),
+        ("recipe", "Recipe", bool(report.steps)),
+        ("import", "Import", report.import_check is not None),
+        ("provenance", "Provenance", True),
+    ]
+    return [(anchor, words) for anchor, words, there in every if there]
+
+
+def _sections(report: Report) -> list[Html]:
+    return [
+        _warnings(report),
+        _gates(report.gates),
+        _size(report),
+        _accuracy(report.accuracy),
+        _layers(report.layers),
+        _operators(report.operators),
+        latency_section(report.measurements),
+        _recipe(report.steps),
+        _import(report),
+        _provenance(report),
+    ]
+
+
+_NOTHING = Html("")
+
+
+def _warnings(report: Report) -> Html:
+    if not report.warnings:
+        return _NOTHING
+    notes = element("ul", {"class": "notes"}, *(element("li", {}, w) for w in report.warnings))
+    return section("notes", "Worth knowing", notes)
+
+
+def _state(words: str, mark: str, look: str) -> Html:
+    return element("span", {"class": f"state {look}"}, _icon(mark), f" {words}")
+
+
+def _gates(gates: tuple[Gate, ...]) -> Html:
+    if not gates:
+        return _NOTHING
+    columns = (Column("Budget"), Column("Limit", True), Column("Value", True), Column("Verdict"))
+    rows = [
+        (
+            join([gate.title, element("span", {"class": "quiet"}, gate.note)]) if gate.note else gate.title,
+            gate_limit(gate),
+            gate_value(gate) if gate.value is not None else NO_VALUE,
+            _state(gate.verdict, *_MARKS[gate.verdict]),
+        )
+        for gate in gates
+    ]
+    return section("gates", "Gates", table("Each budget and the number it was held against", columns, rows))
+
+
+def _size(report: Report) -> Html:
+    model = report.model
+    pairs = [("Model", model.name)]
+    pairs += [("Input", words) for words in model.inputs] + [("Output", words) for words in model.outputs]
+    if model.parameters is not None:
+        pairs.append(("Parameters", format_count(model.parameters)))
+    if model.macs is not None:
+        pairs.append(("Multiply-accumulates", format_count(model.macs)))
+    if report.memory:
+        peak = report.memory
+        pairs.append(("Peak activations", f"{format_bytes(peak.activation_peak_bytes)} at {peak.at_operator}"))
+    figure = element("figure", {}, element("figcaption", {}, f"{size_words(report.size)}."), size_chart(report.size))
+    return section("size", "Size", figure, facts(pairs))
+
+
+def _accuracy(accuracy: Accuracy | None) -> Html:
+    if accuracy is None:
+        return _NOTHING
+    columns = (Column("Model"), Column(accuracy.metric, True), Column("Interval", True))
+    rows = [
+        ("before", f"{fixed(accuracy.before.value)} {accuracy.unit}".strip(), interval_words(accuracy.before)),
+        ("after", f"{fixed(accuracy.after.value)} {accuracy.unit}".strip(), interval_words(accuracy.after)),
+    ]
+    caption = f"On {samples_words(accuracy)}; intervals hold with {accuracy.confidence:.0%} confidence"
+    parts = [
+        paragraph(f"After minus before: {difference_words(accuracy)}. {certainty_words(accuracy)}"),
+        element("figure", {}, element("figcaption", {}, "Points with their intervals"), accuracy_chart(accuracy)),
+        table(caption, columns, rows),
+        facts((f.label, f.value) for f in accuracy.others) if accuracy.others else _NOTHING,
+    ]
+    if accuracy.note:
+        parts.append(paragraph(accuracy.note))
+    return section("accuracy", "Accuracy", *parts)
+
+
+def _layers(layers: tuple[LayerRow, ...]) -> Html:
+    if not layers:
+        return _NOTHING
+    worst = (
+        element("li", {}, element("code", {}, breakable(w.name)), f" {sqnr_words(w)}, {w.kind}")
+        for w in worst_layers(layers)
+    )
+    caption = (
+        "Signal to noise of each layer's output against the float model; higher is better, the lowest are numbered"
+    )
+    figure = element("figure", {}, element("figcaption", {}, caption), layers_chart(layers))
+    every = element("details", {}, element("summary", {}, f"All {len(layers)} layers as a table"), _layer_table(layers))
+    return section("layers", "Error by layer", figure, element("ol", {"class": "worst"}, *worst), every)
+
+
+def _layer_table(layers: tuple[LayerRow, ...]) -> Html:
+    columns = (
+        Column("Layer"),
+        Column("Signal to noise", True),
+        Column("Largest error", True),
+        Column("Cosine", True),
+        Column("Clipped", True),
+    )
+    rows = [
+        (
+            join(
+                [element("code", {}, breakable(layer.name)), element("span", {"class": "quiet"}, breakable(layer.kind))]
+            ),
+            sqnr_words(layer),
+            number(layer.max_abs, 3),
+            fixed(layer.cosine, 4),
+            NO_VALUE if layer.saturation is None else percent(layer.saturation, 1),
+        )
+        for layer in layers
+    ]
+    return element("div", _scroll("Layers"), table("Layers in the order in which they run", columns, rows))
+
+
+def _scroll(label: str) -> dict[str, str]:
+    return {"class": "scroll", "role": "region", "aria-label": label, "tabindex": "0"}
+
+
+def _operators(operators: tuple[OperatorRow, ...]) -> Html:
+    if not operators:
+        return _NOTHING
+    columns = (
+        Column("Operator"),
+        Column("Count", True),
+        Column("MACs", True),
+        Column("Weights", True),
+        Column("On target"),
+    )
+    rows = [
+        (
+            join([breakable(row.kind), element("span", {"class": "quiet"}, row.note)])
+            if row.note
+            else breakable(row.kind),
+            f"{row.count:,}",
+            format_count(row.macs) if row.macs else NO_VALUE,
+            format_bytes(row.weight_bytes) if row.weight_bytes else NO_VALUE,
+            _state(row.level.value, *_LEVELS[row.level]),
+        )
+        for row in operators
+    ]
+    return section(
+        "operators", "Operators", table("Operators of the result, and how the target runs them", columns, rows)
+    )
+
+
+def _recipe(steps: tuple[StepRow, ...]) -> Html:
+    if not steps:
+        return _NOTHING
+    return section("recipe", "Recipe", element("ol", {"class": "steps"}, *(_step(step) for step in steps)))
+
+
+def _step(step: StepRow) -> Html:
+    options = ", ".join(f"{f.label} = {f.value}" for f in step.options)
+    parts: list[str] = [element("strong", {}, step.name), f" · {step.summary}" if step.summary else ""]
+    if options:
+        parts.append(join([element("br"), element("code", {"class": "quiet"}, options)]))
+    return element("li", {}, *parts)
+
+
+def _import(report: Report) -> Html:
+    check = report.import_check
+    if check is None:
+        return _NOTHING
+    words = (
+        f"The imported model and the source framework ran on the same {check.sample_count:,} samples. "
+        f"Largest difference {number(check.max_abs_difference, 3)}, relative {number(check.max_rel_difference, 3)}."
+    )
+    if check.max_abs_difference is None:
+        words = "The source is what runs, so there is nothing to compare it with."
+    notes = element("ul", {"class": "notes"}, *(element("li", {}, n) for n in check.notes)) if check.notes else _NOTHING
+    pairs = facts([("Importer", check.importer), ("Source", check.source)])
+    return section("import", "Import", paragraph(words), pairs, notes)
+
+
+def _provenance(report: Report) -> Html:
+    pairs = [("Target", report.target.name), *((f.label, f.value) for f in (*report.target.facts, *report.provenance))]
+    return section("provenance", "Provenance", facts(pairs))
+
+
+def _index_header(index: Index) -> Html:
+    count = len(index.entries)
+    words = f"{count} bundle{'' if count == 1 else 's'} of one build"
+    return element("header", {}, element("h1", {}, index.title), element("p", {"class": "under"}, words))
+
+
+def _index_table(index: Index) -> Html:
+    columns = (
+        Column("Target"),
+        Column("Size", True),
+        Column("Accuracy", True),
+        Column("Latency, p90", True),
+        Column("Verdict"),
+    )
+    rows = [
+        (
+            element("a", {"href": entry.link}, entry.report.target.title),
+            format_bytes(entry.report.size.after_bytes),
+            _index_accuracy(entry.report),
+            format_us(entry.report.measurements[0].latency.p90_us) if entry.report.measurements else NO_VALUE,
+            _index_verdict(entry.report),
+        )
+        for entry in index.entries
+    ]
+    caption = "The same model, built for each target"
+    return section("targets", "Targets", element("div", _scroll("Targets"), table(caption, columns, rows)))
+
+
+def _index_accuracy(report: Report) -> str:
+    return score_words(report.accuracy.after, report.accuracy.unit) if report.accuracy else NO_VALUE
+
+
+def _index_verdict(report: Report) -> Html:
+    name = "fail" if not report.passed else "not measured" if _is_open(report) else "pass"
+    mark, look = _MARKS[name]
+    return join([element("span", {"class": look}, _icon(mark)), f" {verdict_words(report)}"])

@@ -1,0 +1,97 @@
+"""The part of the page that tells what devices did."""
+
+from __future__ import annotations
+
+from edgekit.core.units import format_bytes, format_us
+from edgekit.measure.measurement import Measurement, OperatorTime
+from edgekit.report.chart import latency_chart
+from edgekit.report.markup import Column, Html, breakable, element, facts, join, paragraph, section, table
+from edgekit.report.words import NO_VALUE, fixed, median_words, parity_words, percent, runs_words
+
+_SHOWN = 12
+_NOTHING = Html("")
+
+
+def latency_section(measurements: tuple[Measurement, ...]) -> Html:
+    """What each device did, one part for each."""
+    if not measurements:
+        return _NOTHING
+    parts = [part for i, m in enumerate(measurements) for part in _measured(m, i)]
+    return section("latency", "On the device", *parts)
+
+
+def _measured(measurement: Measurement, index: int) -> list[Html]:
+    latency = measurement.latency
+    figure = _NOTHING
+    if len(latency.histogram.counts) > 1:
+        above = f"; {latency.histogram.above} more took longer than the last" if latency.histogram.above else ""
+        caption = f"Time of one inference, {runs_words(measurement)}{above}"
+        chart = latency_chart(latency, f"latency-chart-{index}")
+        figure = element("figure", {}, element("figcaption", {}, caption), chart)
+    note = latency.steady_note
+    return [
+        element("h3", {}, f"{measurement.device}: {measurement.conditions.cpu}"),
+        paragraph(f"{note[:1].upper()}{note[1:]}. Parity: {parity_words(measurement.parity)}."),
+        figure,
+        _numbers(measurement),
+        _profile(measurement),
+        _conditions(measurement),
+    ]
+
+
+def _numbers(measurement: Measurement) -> Html:
+    latency = measurement.latency
+    rows = [
+        ("median", median_words(latency)),
+        ("90th percentile", format_us(latency.p90_us)),
+        ("99th percentile", format_us(latency.p99_us)),
+        ("fastest and slowest", f"{format_us(latency.min_us)} and {format_us(latency.max_us)}"),
+        ("loading the model", format_us(measurement.init_us)),
+        ("first inference", format_us(measurement.first_inference_us)),
+    ]
+    if measurement.memory:
+        rows.append(("peak memory", f"{format_bytes(measurement.memory.peak_bytes)}, {measurement.memory.includes}"))
+    return table(f"Latency and memory on {measurement.device}", (Column("What"), Column("Value")), rows)
+
+
+def _profile(measurement: Measurement) -> Html:
+    profile = measurement.profile
+    if not profile.operators:
+        return element("p", {"class": "quiet"}, profile.note) if profile.note else _NOTHING
+    total = sum(o.time_us for o in profile.operators)
+    slowest = sorted(profile.operators, key=lambda o: -o.time_us)[:_SHOWN]
+    columns = (Column("Operator"), Column("Time", True), Column("Share"))
+    rows = [(_operator(o), format_us(o.time_us), _share(o.time_us, total)) for o in slowest]
+    caption = (
+        f"Where the time goes: {len(slowest)} of {len(profile.operators)} operators, slowest first. {profile.note}"
+    )
+    return table(caption, columns, rows)
+
+
+def _operator(operator: OperatorTime) -> Html:
+    where = f"{operator.kind}, {operator.ran_in}" if operator.ran_in else operator.kind
+    name = element("code", {}, breakable(operator.name))
+    return join([name, element("span", {"class": "quiet"}, breakable(where))])
+
+
+def _share(part: float, whole: float) -> Html:
+    width = f"width:{100 * part / whole if whole else 0:.1f}%"
+    return join([percent(part, whole), element("span", {"class": "bar", "style": width})])
+
+
+def _conditions(measurement: Measurement) -> Html:
+    conditions = measurement.conditions
+    load = NO_VALUE if conditions.load_before is None else f"{fixed(conditions.load_before)} before"
+    if conditions.load_after is not None:
+        load += f", {fixed(conditions.load_after)} after"
+    pairs = [
+        ("Processor", f"{conditions.cpu}, {conditions.cores} cores, {conditions.machine}"),
+        ("Frequency governor", conditions.governor or NO_VALUE),
+        ("Load average", load),
+        ("Threads", str(conditions.threads)),
+        ("Kernels", conditions.kernels),
+        ("Runtime", f"{conditions.runtime} {conditions.runtime_version}"),
+        ("System", conditions.system),
+        ("Taken", conditions.taken_at or NO_VALUE),
+    ]
+    return facts(pairs)
