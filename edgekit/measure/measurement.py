@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgekit.core.errors import DeviceError
-from edgekit.measure.record import RecordError, from_record, to_record
+from edgekit.core.errors import DeviceError, ModelError
 from edgekit.measure.statistics import (
     Histogram,
     histogram,
@@ -18,6 +17,7 @@ from edgekit.measure.statistics import (
     relative_spread,
     steadiness,
 )
+from edgekit.verify.records import from_record, to_record
 
 SCHEMA = 1
 _AGAIN = "measure again with `edgekit check`"
@@ -142,8 +142,8 @@ class Measurement:
             raise DeviceError(f"this is not a measurement of schema {SCHEMA}", _AGAIN)
         try:
             return from_record(Measurement, {k: v for k, v in record.items() if k != "schema"}, "measurement")
-        except RecordError as error:
-            raise DeviceError(f"the measurement cannot be read: {error}", _AGAIN) from error
+        except ModelError as error:
+            raise DeviceError(f"the measurement cannot be read: {error.message}", _AGAIN) from error
 
     def gate_values(self) -> dict[str, float | None]:
         """Key of a budget -> the number of this measurement for it."""

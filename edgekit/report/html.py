@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from edgekit.core.units import format_bytes, format_count, format_us
 from edgekit.measure.gates import Gate
 from edgekit.report.chart import accuracy_chart, layers_chart, size_chart, worst_layers
 from edgekit.report.html_device import latency_section
-from edgekit.report.markup import Column, Html, breakable, element, facts, join, paragraph, section, table
-from edgekit.report.model import Accuracy, Index, LayerRow, Level, OperatorRow, Report, StepRow
+from edgekit.report.html_page import VERDICT_MARKS, is_open, render_page
+from edgekit.report.markup import (
+    Column,
+    Html,
+    breakable,
+    element,
+    facts,
+    icon,
+    join,
+    notes,
+    paragraph,
+    scroll,
+    section,
+    state,
+    table,
+    titled,
+)
+from edgekit.report.model import Accuracy, LayerRow, Level, OperatorRow, Report, StepRow
 from edgekit.report.words import (
     NO_VALUE,
     certainty_words,
@@ -21,50 +35,23 @@ from edgekit.report.words import (
     number,
     percent,
     samples_words,
-    score_words,
     size_share,
     size_words,
     sqnr_words,
     verdict_words,
 )
 
-_STYLE = Path(__file__).with_name("style.css")
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-_MARKS = {"pass": ("✓", "good"), "fail": ("✕", "bad"), "not measured": ("?", "open")}
 _LEVELS = {Level.RUNS: ("✓", "good"), Level.SLOW: ("!", "open"), Level.CANNOT: ("✕", "bad")}
+_NOTHING = Html("")
 
 
 def render_html(report: Report) -> str:
     """The page of one report."""
-    sections = [part for part in _sections(report) if part]
-    links = [(part[0], part[1]) for part in _contents(report)]
-    return _page(f"{report.title} for {report.target.title}", _header(report, links), join(sections))
+    return render_page(f"{report.title} for {report.target.title}", _header(report), join(_sections(report)))
 
 
-def render_index(index: Index) -> str:
-    """The page that compares the bundles of one build, with a link to each one's own page."""
-    return _page(index.title, _index_header(index), join([_index_table(index)]))
-
-
-def _page(title: str, header: Html, body: Html) -> str:
-    head = element(
-        "head",
-        {},
-        element("meta", {"charset": "utf-8"}),
-        element("meta", {"name": "viewport", "content": "width=device-width, initial-scale=1"}),
-        element("meta", {"http-equiv": "Content-Security-Policy", "content": _POLICY}),
-        element("meta", {"name": "color-scheme", "content": "light dark"}),
-        element("title", {}, title),
-        element("style", {}, Html(_STYLE.read_text(encoding="utf-8"))),
-    )
-    skip = element("a", {"class": "skip", "href": "#content"}, "Skip to the content")
-    main = element("main", {"id": "content"}, body)
-    footer = element("footer", {}, paragraph("Made by edgekit. This file needs no network."))
-    return "<!doctype html>\n" + element("html", {"lang": "en"}, head, element("body", {}, skip, header, main, footer))
-
-
-def _header(report: Report, links: list[tuple[str, str]]) -> Html:
-    items = (element("li", {}, element("a", {"href": f"#{anchor}"}, words)) for anchor, words in links)
+def _header(report: Report) -> Html:
+    items = (element("li", {}, element("a", {"href": f"#{anchor}"}, words)) for anchor, words in _contents(report))
     return element(
         "header",
         {},
@@ -77,17 +64,9 @@ def _header(report: Report, links: list[tuple[str, str]]) -> Html:
 
 
 def _verdict(report: Report) -> Html:
-    look, mark = ("bad", "✕") if not report.passed else ("open", "?") if _is_open(report) else ("good", "✓")
+    look, mark = ("bad", "✕") if not report.passed else ("open", "?") if is_open(report) else ("good", "✓")
     words = verdict_words(report)
-    return element("p", {"class": f"verdict {look}"}, _icon(mark), f" {words[:1].upper()}{words[1:]}.")
-
-
-def _is_open(report: Report) -> bool:
-    return not report.gates or bool(report.unmeasured)
-
-
-def _icon(mark: str) -> Html:
-    return element("span", {"aria-hidden": "true"}, mark)
+    return element("p", {"class": f"verdict {look}"}, icon(mark), f" {words[:1].upper()}{words[1:]}.")
 
 
 def _cards(report: Report) -> Html:
@@ -147,18 +126,10 @@ def _sections(report: Report) -> list[Html]:
     ]
 
 
-_NOTHING = Html("")
-
-
 def _warnings(report: Report) -> Html:
     if not report.warnings:
         return _NOTHING
-    notes = element("ul", {"class": "notes"}, *(element("li", {}, w) for w in report.warnings))
-    return section("notes", "Worth knowing", notes)
-
-
-def _state(words: str, mark: str, look: str) -> Html:
-    return element("span", {"class": f"state {look}"}, _icon(mark), f" {words}")
+    return section("notes", "Worth knowing", notes(report.warnings))
 
 
 def _gates(gates: tuple[Gate, ...]) -> Html:
@@ -167,10 +138,10 @@ def _gates(gates: tuple[Gate, ...]) -> Html:
     columns = (Column("Budget"), Column("Limit", True), Column("Value", True), Column("Verdict"))
     rows = [
         (
-            join([gate.title, element("span", {"class": "quiet"}, gate.note)]) if gate.note else gate.title,
+            titled(gate.title, gate.note),
             gate_limit(gate),
             gate_value(gate) if gate.value is not None else NO_VALUE,
-            _state(gate.verdict, *_MARKS[gate.verdict]),
+            state(gate.verdict, *VERDICT_MARKS[gate.verdict]),
         )
         for gate in gates
     ]
@@ -237,9 +208,7 @@ def _layer_table(layers: tuple[LayerRow, ...]) -> Html:
     )
     rows = [
         (
-            join(
-                [element("code", {}, breakable(layer.name)), element("span", {"class": "quiet"}, breakable(layer.kind))]
-            ),
+            titled(element("code", {}, breakable(layer.name)), breakable(layer.kind)),
             sqnr_words(layer),
             number(layer.max_abs, 3),
             fixed(layer.cosine, 4),
@@ -247,11 +216,7 @@ def _layer_table(layers: tuple[LayerRow, ...]) -> Html:
         )
         for layer in layers
     ]
-    return element("div", _scroll("Layers"), table("Layers in the order in which they run", columns, rows))
-
-
-def _scroll(label: str) -> dict[str, str]:
-    return {"class": "scroll", "role": "region", "aria-label": label, "tabindex": "0"}
+    return scroll("Layers", table("Layers in the order in which they run", columns, rows))
 
 
 def _operators(operators: tuple[OperatorRow, ...]) -> Html:
@@ -266,13 +231,11 @@ def _operators(operators: tuple[OperatorRow, ...]) -> Html:
     )
     rows = [
         (
-            join([breakable(row.kind), element("span", {"class": "quiet"}, row.note)])
-            if row.note
-            else breakable(row.kind),
+            titled(breakable(row.kind), row.note),
             f"{row.count:,}",
             format_count(row.macs) if row.macs else NO_VALUE,
             format_bytes(row.weight_bytes) if row.weight_bytes else NO_VALUE,
-            _state(row.level.value, *_LEVELS[row.level]),
+            state(row.level.value, *_LEVELS[row.level]),
         )
         for row in operators
     ]
@@ -305,49 +268,10 @@ def _import(report: Report) -> Html:
     )
     if check.max_abs_difference is None:
         words = "The source is what runs, so there is nothing to compare it with."
-    notes = element("ul", {"class": "notes"}, *(element("li", {}, n) for n in check.notes)) if check.notes else _NOTHING
     pairs = facts([("Importer", check.importer), ("Source", check.source)])
-    return section("import", "Import", paragraph(words), pairs, notes)
+    return section("import", "Import", paragraph(words), pairs, notes(check.notes))
 
 
 def _provenance(report: Report) -> Html:
     pairs = [("Target", report.target.name), *((f.label, f.value) for f in (*report.target.facts, *report.provenance))]
     return section("provenance", "Provenance", facts(pairs))
-
-
-def _index_header(index: Index) -> Html:
-    count = len(index.entries)
-    words = f"{count} bundle{'' if count == 1 else 's'} of one build"
-    return element("header", {}, element("h1", {}, index.title), element("p", {"class": "under"}, words))
-
-
-def _index_table(index: Index) -> Html:
-    columns = (
-        Column("Target"),
-        Column("Size", True),
-        Column("Accuracy", True),
-        Column("Latency, p90", True),
-        Column("Verdict"),
-    )
-    rows = [
-        (
-            element("a", {"href": entry.link}, entry.report.target.title),
-            format_bytes(entry.report.size.after_bytes),
-            _index_accuracy(entry.report),
-            format_us(entry.report.measurements[0].latency.p90_us) if entry.report.measurements else NO_VALUE,
-            _index_verdict(entry.report),
-        )
-        for entry in index.entries
-    ]
-    caption = "The same model, built for each target"
-    return section("targets", "Targets", element("div", _scroll("Targets"), table(caption, columns, rows)))
-
-
-def _index_accuracy(report: Report) -> str:
-    return score_words(report.accuracy.after, report.accuracy.unit) if report.accuracy else NO_VALUE
-
-
-def _index_verdict(report: Report) -> Html:
-    name = "fail" if not report.passed else "not measured" if _is_open(report) else "pass"
-    mark, look = _MARKS[name]
-    return join([element("span", {"class": look}, _icon(mark)), f" {verdict_words(report)}"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgekit.core.units import format_bytes, format_us
 from edgekit.measure.measurement import Measurement, OperatorTime
 from edgekit.report.chart import latency_chart
-from edgekit.report.markup import Column, Html, breakable, element, facts, join, paragraph, section, table
+from edgekit.report.markup import Column, Html, breakable, element, facts, join, paragraph, section, table, titled
 from edgekit.report.words import NO_VALUE, fixed, median_words, parity_words, percent, runs_words
 
 _SHOWN = 12
@@ -70,8 +70,7 @@ def _profile(measurement: Measurement) -> Html:
 
 def _operator(operator: OperatorTime) -> Html:
     where = f"{operator.kind}, {operator.ran_in}" if operator.ran_in else operator.kind
-    name = element("code", {}, breakable(operator.name))
-    return join([name, element("span", {"class": "quiet"}, breakable(where))])
+    return titled(element("code", {}, breakable(operator.name)), breakable(where))
 
 
 def _share(part: float, whole: float) -> Html:

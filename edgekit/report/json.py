@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from edgekit.core.errors import UsageError
-from edgekit.measure.record import RecordError, from_record, to_record
+from edgekit.core.errors import ModelError, UsageError
 from edgekit.report.model import Report
+from edgekit.verify.records import from_record, to_record
 
 SCHEMA = 1
 
@@ -29,8 +29,8 @@ def report_from_json(record: object) -> Report:
         plain["gates"] = [{k: v for k, v in g.items() if k != "verdict"} if isinstance(g, dict) else g for g in gates]
     try:
         return from_record(Report, plain, "report")
-    except RecordError as error:
-        raise UsageError(f"the report cannot be read: {error}", "build again to get one") from error
+    except ModelError as error:
+        raise UsageError(f"the report cannot be read: {error.message}", "build again to get one") from error
 
 
 def render_json(report: Report) -> str:

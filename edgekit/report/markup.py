@@ -89,6 +89,32 @@ def facts(pairs: Iterable[tuple[str, str]]) -> Html:
     )
 
 
+def titled(title: str, note: str) -> Html:
+    """A table's cell: what it is, and a quieter line below where there is one."""
+    return join([title, element("span", {"class": "quiet"}, note)] if note else [title])
+
+
+def state(words: str, mark: str, look: str) -> Html:
+    """A state in words with its sign; the colour only repeats what they say."""
+    return element("span", {"class": f"state {look}"}, icon(mark), f" {words}")
+
+
+def icon(mark: str) -> Html:
+    """A sign that a screen reader leaves out."""
+    return element("span", {"aria-hidden": "true"}, mark)
+
+
+def scroll(label: str, content: Html) -> Html:
+    """Wide content that scrolls within the page, also by keyboard."""
+    return element("div", {"class": "scroll", "role": "region", "aria-label": label, "tabindex": "0"}, content)
+
+
+def notes(lines: Iterable[str]) -> Html:
+    """A list of remarks; nothing where there are none."""
+    items = [element("li", {}, line) for line in lines]
+    return element("ul", {"class": "notes"}, *items) if items else Html("")
+
+
 def section(anchor: str, heading: str, *children: str) -> Html:
     """A part of the page with its heading, which names it to a screen reader."""
     return element("section", {"aria-labelledby": anchor}, element("h2", {"id": anchor}, heading), *children)

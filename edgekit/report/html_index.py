@@ -1,0 +1,52 @@
+"""The page that compares the bundles of one build."""
+
+from __future__ import annotations
+
+from edgekit.core.units import format_bytes, format_us
+from edgekit.report.html_page import VERDICT_MARKS, is_open, render_page
+from edgekit.report.markup import Column, Html, element, icon, join, scroll, section, table
+from edgekit.report.model import Index, Report
+from edgekit.report.words import NO_VALUE, score_words, verdict_words
+
+
+def render_index(index: Index) -> str:
+    """The page that compares the bundles of one build, with a link to each one's own page."""
+    return render_page(index.title, _index_header(index), _index_table(index))
+
+
+def _index_header(index: Index) -> Html:
+    count = len(index.entries)
+    words = f"{count} bundle{'' if count == 1 else 's'} of one build"
+    return element("header", {}, element("h1", {}, index.title), element("p", {"class": "under"}, words))
+
+
+def _index_table(index: Index) -> Html:
+    columns = (
+        Column("Target"),
+        Column("Size", True),
+        Column("Accuracy", True),
+        Column("Latency, p90", True),
+        Column("Verdict"),
+    )
+    rows = [
+        (
+            element("a", {"href": entry.link}, entry.report.target.title),
+            format_bytes(entry.report.size.after_bytes),
+            _index_accuracy(entry.report),
+            format_us(entry.report.measurements[0].latency.p90_us) if entry.report.measurements else NO_VALUE,
+            _index_verdict(entry.report),
+        )
+        for entry in index.entries
+    ]
+    caption = "The same model, built for each target"
+    return section("targets", "Targets", scroll("Targets", table(caption, columns, rows)))
+
+
+def _index_accuracy(report: Report) -> str:
+    return score_words(report.accuracy.after, report.accuracy.unit) if report.accuracy else NO_VALUE
+
+
+def _index_verdict(report: Report) -> Html:
+    name = "fail" if not report.passed else "not measured" if is_open(report) else "pass"
+    mark, look = VERDICT_MARKS[name]
+    return join([element("span", {"class": look}, icon(mark)), f" {verdict_words(report)}"])
