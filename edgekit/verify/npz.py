@@ -16,18 +16,21 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def write_npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """A deflated .npz with fixed times and attributes, entries in the order given. No object arrays."""
+    """A .npz with fixed times and attributes, entries in the order given. No object arrays.
+
+    Stored, not deflated: the bytes of a deflated stream depend on the zlib that wrote it.
+    """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
-            archive.writestr(fixed_entry(f"{name}.npy"), _npy(np.asarray(array)), compresslevel=6)
+            archive.writestr(fixed_entry(f"{name}.npy"), _npy(np.asarray(array)))
     return buffer.getvalue()
 
 
 def fixed_entry(name: str) -> zipfile.ZipInfo:
     """A zip entry that depends on its name alone: no clock, no umask, no operating system."""
     entry = zipfile.ZipInfo(name, EPOCH)
-    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.compress_type = zipfile.ZIP_STORED
     entry.create_system = 3  # Unix, whatever this is written on
     entry.external_attr = 0o644 << 16
     return entry
