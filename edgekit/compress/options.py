@@ -25,12 +25,6 @@ class Described:
     meaning: str
 
 
-def option(default: T, meaning: str) -> T:
-    """A field of an options dataclass with its default and its one-line meaning."""
-    value: T = dataclasses.field(default=default, metadata={"meaning": meaning})
-    return value
-
-
 def read_options(cls: type[T], mapping: Mapping[str, object], where: str) -> T:
     """An options object from plain values, as recipes and `--set` hold them.
 
@@ -55,16 +49,20 @@ def write_options(options: object) -> dict[str, object]:
 
 
 def describe(cls: type[object], prefix: str = "") -> tuple[Described, ...]:
-    """Every option of a class, nested ones under dotted names, in the order of the fields."""
+    """Every option of a class, nested ones under dotted names, in the order of the fields.
+
+    The meaning of a field is the text in its `Annotated[type, "meaning"]`.
+    """
     hints = typing.get_type_hints(cls)
+    meanings = typing.get_type_hints(cls, include_extras=True)
     rows: list[Described] = []
     for field in dataclasses.fields(cast(Any, cls)):
         name = f"{prefix}{field.name}"
         if dataclasses.is_dataclass(hints[field.name]):
             rows += describe(hints[field.name], f"{name}.")
         else:
-            default = _shown(_write(field.default))
-            rows.append(Described(name, _values(hints[field.name]), default, field.metadata.get("meaning", "")))
+            meaning = getattr(meanings[field.name], "__metadata__", ("",))[0]
+            rows.append(Described(name, _values(hints[field.name]), _shown(_write(field.default)), meaning))
     return tuple(rows)
 
 

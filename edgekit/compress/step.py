@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from edgekit.compress.calibrate import CalibrateOptions, Ranges
+    from edgekit.compress.calibrate import CalibrateOptions
+    from edgekit.compress.ranges import Ranges
     from edgekit.graph.model import Model
     from edgekit.targets.target import Target
 

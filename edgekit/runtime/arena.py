@@ -109,16 +109,15 @@ class TensorMemory:
             if self._watches[place].with_minimum:
                 self._low[place] = np.minimum(self._low[place], part.min())
 
-    def values(self, place: int, positions: npt.NDArray[np.intp]) -> Floats:
-        """Elements of the tensor that was named at `place`, by flat position."""
-        view: Floats = self._model.tensor(self._watches[place].index).reshape(-1)[positions]
+    def flat(self, place: int) -> Floats:
+        """All values of the tensor that was named at `place`; let go of them before the next run."""
+        view: Floats = self._model.tensor(self._watches[place].index).reshape(-1)
         return view
 
     def _values(self, single: _Single) -> Floats:
         if single.memory is not None:
             return single.memory
-        values: Floats = self._model.tensor(self._watches[single.place].index).reshape(-1)
-        return values
+        return self.flat(single.place)
 
 
 def addresses(model: LiteRT, indices: Sequence[int]) -> dict[int, int]:

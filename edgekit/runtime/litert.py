@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ai_edge_litert.interpreter import Interpreter
 
 Array = npt.NDArray[Any]
-_DEFAULT_SIGNATURE = "serving_default"
 _OPERATOR = re.compile(
     r"(Node number \d+ \(\w+\))|(?:custom op|builtin opcode)[^:']*[:']\s*'?(\w+)|\b(Flex\w+)", re.IGNORECASE
 )
@@ -93,14 +92,9 @@ class LiteRT:
     ) -> None:
         with _door("load the model"):
             self._interpreter = _interpreter(model, threads, kernels, keep_all)
-        chosen = _pick_signature(self._interpreter.get_signature_list(), signature)
         with _door("prepare the model"):
             self._interpreter.allocate_tensors()
-        runner = self._interpreter.get_signature_runner(chosen) if chosen else None
-        self._named_inputs = runner.get_input_details() if runner else {}
-        self._named_outputs = runner.get_output_details() if runner else {}
-        # A runner is needed only for a signature of another graph; while one exists, invoke() is refused.
-        self._runner = None if self._runs_first_graph() else runner
+        self._choose(signature)
         self._read_interface()
 
     @property
@@ -154,6 +148,23 @@ class LiteRT:
         """Every named tensor of the first graph, constants included, with its number."""
         details = self._interpreter.get_tensor_details()
         return [Activation(int(d["index"]), str(d["name"])) for d in details if d["name"]]
+
+    def _choose(self, wanted: str) -> None:
+        """Settle which signature runs: the wanted one, else the first one of the first graph, else the first one."""
+        signatures = list(self._interpreter.get_signature_list())
+        if wanted and wanted not in signatures:
+            known = ", ".join(signatures) or "none"
+            raise UsageError(f"the model has no signature {wanted!r}", f"known: {known}")
+        self._runner: Any = None
+        self._named_inputs: dict[str, dict[str, Any]] = {}
+        self._named_outputs: dict[str, dict[str, Any]] = {}
+        for key in [wanted] if wanted else [*signatures, *signatures[:1]]:
+            runner = self._interpreter.get_signature_runner(key)
+            self._named_inputs, self._named_outputs = runner.get_input_details(), runner.get_output_details()
+            # A runner is kept only for a signature of another graph: while one exists, invoke() is refused.
+            self._runner = None if self._runs_first_graph() else runner
+            if self._runner is None:
+                return
 
     def _runs_first_graph(self) -> bool:
         """Whether the chosen signature's tensors are those of the first graph."""
@@ -216,15 +227,6 @@ def _interpreter(model: bytes, threads: int, kernels: Kernels, keep_all: bool) -
             experimental_op_resolver_type=resolver,
             experimental_preserve_all_tensors=keep_all,
         )
-
-
-def _pick_signature(signatures: Mapping[str, object], wanted: str) -> str:
-    """The signature to run; empty where the model has none."""
-    if wanted and wanted not in signatures:
-        raise UsageError(f"the model has no signature {wanted!r}", f"known: {', '.join(signatures) or 'none'}")
-    if wanted or not signatures:
-        return wanted
-    return _DEFAULT_SIGNATURE if _DEFAULT_SIGNATURE in signatures else next(iter(signatures))
 
 
 def _infos(details: list[dict[str, Any]], named: Mapping[str, dict[str, Any]]) -> tuple[TensorInfo, ...]:
