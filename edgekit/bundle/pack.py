@@ -23,7 +23,10 @@ def pack(folder: Path, file: Path) -> None:
 
 
 def unpack(file: Path, folder: Path) -> None:
-    """Write the packed bundle `file` out to `folder`, whole or not at all. Errors as `open_bundle`, and StorageError."""
+    """Write the packed bundle `file` out to `folder`, whole or not at all.
+
+    Errors as `open_bundle`, and StorageError.
+    """
     bundle = open_bundle(file)
     with new_folder(folder) as staging:
         for path, data in _contents(bundle).items():

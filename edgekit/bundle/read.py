@@ -144,7 +144,8 @@ def _listing_problems(source: Source, manifest: Manifest) -> list[str]:
         problems.append(f"the manifest lists no {MODEL}")
     if (GOLDEN in listed) != (manifest.golden is not None):
         problems.append("the manifest and its files disagree on golden samples")
-    if sum(entry.size_bytes for entry in manifest.files) > _LIMIT_BYTES or any(e.size_bytes < 0 for e in manifest.files):
+    sizes = [entry.size_bytes for entry in manifest.files]
+    if sum(sizes) > _LIMIT_BYTES or min(sizes, default=0) < 0:
         problems.append(f"the sizes in the manifest are negative or beyond {_LIMIT_BYTES >> 30} GiB")
     return [f"{source.path}: {problem}" for problem in problems]
 
@@ -223,7 +224,7 @@ class PackedSource:
         for entry in self._entries:
             kind = stat.S_IFMT(entry.external_attr >> 16)
             if entry.is_dir() or kind not in (0, stat.S_IFREG) or entry.flag_bits & _ENCRYPTED:
-                raise ModelError(f"{self.path}: {entry.filename!r} is a folder, a link or encrypted; bundles hold files")
+                raise ModelError(f"{self.path}: {entry.filename!r} is no plain file, which a bundle may not hold")
             if entry.file_size > _MOST_SHRUNK * max(entry.compress_size, 1 << 16):
                 raise ModelError(f"{self.path}: {entry.filename!r} unpacks to more than {_MOST_SHRUNK} times its size")
         if len(set(names)) != len(names):
