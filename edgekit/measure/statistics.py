@@ -128,11 +128,12 @@ def _drift_words(drift: float, median: float) -> str:
 
 
 def histogram(samples: Sequence[float], bins: int = 24) -> Histogram:
-    """Equal bins from the smallest sample to p99; the rare long ones beyond are counted in `above`.
+    """Equal bins from the smallest sample to where Tukey's far outliers begin; those are counted in `above`.
 
     Raises ValueError on no samples.
     """
-    low, high = min(samples, default=0.0), percentile(samples, 99)
+    upper = percentile(samples, 75)
+    low, high = min(samples), min(max(samples), upper + 3 * (upper - percentile(samples, 25)))
     if high <= low:
         return Histogram(low, low, (sum(x <= low for x in samples),), sum(x > low for x in samples))
     counts = [0] * bins
