@@ -24,7 +24,9 @@ from edgekit.core.progress import Progress
 
 INSTALL_TIMEOUT_S = 3600.0
 _PINS = Path(__file__).with_name("backends")
-_MISDIRECTING = frozenset({"PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PYTHONHOME", "PYTHONPATH", "PIP_REQUIRE_VIRTUALENV"})
+_MISDIRECTING = frozenset(
+    {"PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV", "PYTHONHOME", "PYTHONPATH"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def folder(name: str) -> Path:
     """Where the environment of backend `name` is, or would be. Raises UsageError for an unknown name."""
     backend = _backend(name)
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    digest = sha256_bytes("\n".join((backend.pins, *backend.pip_options, version, sys.prefix)).encode())[:12]
+    digest = sha256_bytes("\n".join((backend.pins, *backend.pip_options, version, sys.base_prefix)).encode())[:12]
     return default_cache_folder() / "environments" / f"{name}-{digest}"
 
 
@@ -153,8 +155,9 @@ def _make_venv(backend: Backend, staging: Path) -> None:
 
 
 def _pip_install(backend: Backend, staging: Path) -> None:
-    pip = [_python(staging), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    argv = [*pip, *backend.pip_options, "--requirement", _PINS / backend.requirements]
+    pip: list[str | Path] = [_python(staging), "-m", "pip", "install"]
+    quiet = ["--quiet", "--disable-pip-version-check", "--no-input"]
+    argv = [*pip, *quiet, *backend.pip_options, "--requirement", _PINS / backend.requirements]
     done = run(argv, timeout_s=INSTALL_TIMEOUT_S, env=_environment())
     _require(done, backend, f"is the package index reachable? then: edgekit doctor --install {backend.name}")
 
