@@ -1,0 +1,121 @@
+"""`edgekit build`, also installed as `device-build`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgekit.cli.guard import guarded
+from edgekit.cli.progress import TerminalProgress
+
+if TYPE_CHECKING:
+    from edgekit.pipeline import BuildRequest
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("-t", "--target", "targets", required=True, multiple=True, help="Device class; several with commas.")
+@click.option("--calibration", type=click.Path(path_type=Path), help="Samples without labels, for steps.")
+@click.option("--evaluation", type=click.Path(path_type=Path), help="Samples with labels, for verification alone.")
+@click.option("--evaluation-limit", type=click.IntRange(1), help="Verify on at most so many of them, evenly spread.")
+@click.option("--recipe", help="A shipped recipe or a .toml file; without it the target's own.")
+@click.option("--set", "settings", multiple=True, metavar="STEP.OPTION=VALUE", help="Change an option of the recipe.")
+@click.option("--budget", "budgets", multiple=True, metavar="KEY=VALUE", help="A limit over the target's own.")
+@click.option("--device", "devices", multiple=True, metavar="URI", help="Measure there, and hold it to the budget.")
+@click.option("--importer", help="Which importer, where the file's content does not tell.")
+@click.option("--input-shape", "input_shapes", multiple=True, metavar="NAME=1,224,224,3", help="Fix a dynamic input.")
+@click.option("--allow-unsafe", is_flag=True, help="Run code that the model file brings along.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("bundles"), show_default=True,
+              help="Each bundle goes to OUTPUT/TARGET.")  # fmt: skip
+@click.option("--cache", type=click.Path(path_type=Path), help="Where stages keep results, in place of ~/.cache.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the reports there, - for stdout.")
+def build(
+    model: Path,
+    targets: tuple[str, ...],
+    calibration: Path | None,
+    evaluation: Path | None,
+    evaluation_limit: int | None,
+    recipe: str | None,
+    settings: tuple[str, ...],
+    budgets: tuple[str, ...],
+    devices: tuple[str, ...],
+    importer: str | None,
+    input_shapes: tuple[str, ...],
+    allow_unsafe: bool,
+    output: Path,
+    cache: Path | None,
+    json_path: Path | None,
+) -> int:
+    """A trained model in, a checked bundle for each target out.
+
+    MODEL is a .tflite, .keras, .h5, .onnx or .pt2 file, or a SavedModel folder.
+
+    \b
+      edgekit build model.keras -t raspberry-pi-4,nrf52840-dk --calibration samples.npz
+    """
+
+    def work(progress: TerminalProgress) -> int:
+        from edgekit.importers.base import ImportOptions, parse_input_shape
+        from edgekit.pipeline import BuildRequest
+        from edgekit.targets.load import load_target
+        from edgekit.targets.target import parse_budget
+
+        names = dict.fromkeys(name.strip() for group in targets for name in group.split(",") if name.strip())
+        request = BuildRequest(
+            model=model,
+            targets=tuple(load_target(name) for name in names),
+            output=output,
+            recipe=recipe,
+            settings=settings,
+            calibration=calibration,
+            evaluation=evaluation,
+            evaluation_limit=evaluation_limit,
+            budgets=dict(parse_budget(text) for text in budgets),
+            imports=ImportOptions(
+                importer=importer,
+                input_shapes=dict(parse_input_shape(text) for text in input_shapes),
+                allow_unsafe=allow_unsafe,
+            ),
+            devices=devices,
+        )
+        return run_build(request, cache, json_path, progress)
+
+    return guarded(work)
+
+
+def run_build(request: BuildRequest, cache: Path | None, json_path: Path | None, progress: TerminalProgress) -> int:
+    """Build, show what came out, and return the exit code."""
+    from edgekit.cli.main import show_error
+    from edgekit.cli.output import write_json
+    from edgekit.core.cache import Cache, default_cache_folder
+    from edgekit.pipeline import Workshop, build, write_index
+    from edgekit.report.json import report_to_json
+    from edgekit.report.text import render_text
+
+    results = build(request, Workshop(Cache(cache or default_cache_folder()), progress))
+    for result in results:
+        if result.report is not None:
+            click.echo(render_text(result.report, colour=_colour(), width=_width()))
+            click.echo(f"  bundle  {result.folder}\n  report  {result.folder / 'report.html'}\n")
+    if index := write_index(request, results):
+        click.echo(f"  all targets  {index}")
+    if json_path is not None:
+        write_json(json_path, [report_to_json(r.report) for r in results if r.report is not None])
+    failures = [failure for result in results if (failure := result.failure)]
+    for failure in failures:
+        show_error(failure)
+    return failures[0].exit_code if failures else 0
+
+
+def _colour() -> bool:
+    import sys
+
+    return sys.stdout.isatty()
+
+
+def _width() -> int:
+    import shutil
+
+    return min(shutil.get_terminal_size((100, 24)).columns, 120)
