@@ -245,7 +245,8 @@ def _note(metric: Metric, on: On, count: int, difference: Estimate) -> str:
     if on is On.CALIBRATION:
         notes.append("No labels: the reference is what the float model says, so this tells how close, not how good.")
     half = max(difference.high - difference.value, difference.value - difference.low)
-    if metric.unit == "%" and (math.isnan(half) or half > _FEW_POINTS):
-        reach = "any difference" if math.isnan(half) else f"differences under {half:.1f} points"
-        notes.append(f"Only {count} samples: {reach} cannot be told from chance.")
+    if metric.unit == "%" and math.isnan(half):
+        notes.append(f"Only {count} samples, or only one class: the difference has no interval.")
+    elif metric.unit == "%" and half > _FEW_POINTS:
+        notes.append(f"Only {count} samples: the difference is known to ± {half:.1f} points.")
     return " ".join(notes)
