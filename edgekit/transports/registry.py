@@ -1,0 +1,25 @@
+"""Which transports there are, and the one for a device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edgekit.core.errors import DeviceError
+from edgekit.core.registry import Registry
+from edgekit.transports.base import Transport
+from edgekit.transports.uri import DeviceUri
+
+TRANSPORTS: Registry[Callable[[DeviceUri], Transport]] = Registry(
+    "transport",
+    {
+        "local": ("edgekit.transports.local:LocalTransport", "this machine, in a child process"),
+    },
+)
+
+
+def transport_for(device: DeviceUri) -> Transport:
+    """The transport of a device, not opened yet. Raises DeviceError where this version has none."""
+    if device.transport not in TRANSPORTS:
+        known = ", ".join(TRANSPORTS)
+        raise DeviceError(f"{device}: this version measures on {known} only", "Use --device local.")
+    return TRANSPORTS.load(device.transport)(device)
