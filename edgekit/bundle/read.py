@@ -239,5 +239,3 @@ class PackedSource:
             raise ModelError(f"{self.path}: {name} is damaged", _AGAIN) from error
         except OSError as error:
             raise StorageError(f"cannot read {self.path}: {error.strerror or error}") from error
-
-

@@ -11,7 +11,7 @@ import pytest
 from edgekit.core.errors import DatasetError, ModelError
 from edgekit.core.progress import Silent
 from edgekit.runtime.litert import Kernels
-from edgekit.verify.compare import Comparison, CompareOptions, compare_models, introduced_db
+from edgekit.verify.compare import CompareOptions, Comparison, compare_models, introduced_db
 from edgekit.verify.match import MatchedBy
 from tests.shared_data import shared
 from tests.unit.verify.small_models import Sample, float_chain, int8_chain
