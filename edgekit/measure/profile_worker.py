@@ -3,9 +3,9 @@
     python profile_worker.py request.json
 
 LiteRT's Python interface has no profiler, its C library has one: LiteRtCompiledModelGetProfiler and
-LiteRtGetProfileSummary (litert/c/litert_profiler.h, 2.3), which this calls through ctypes. Profiling is switched on by the opaque option
-"runtime_options_string" (litert/c/options/litert_runtime_options.cc). It runs in a process of its own, so that a library
-that differs can take nothing with it.
+LiteRtGetProfileSummary (litert/c/litert_profiler.h, 2.3), called through ctypes here. The opaque option
+"runtime_options_string" (litert/c/options/litert_runtime_options.cc) switches it on. It runs in a process of its own,
+so that a library that differs can take nothing with it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main(request_path: str) -> None:
     (folder / request["result"]).write_text(json.dumps(parse(text)), encoding="utf-8")
 
 
-def parse(summary: str) -> List[Dict[str, Any]]:
+def parse(summary: str) -> list[dict[str, Any]]:
     """The rows of the section "Run Order". A time is the average over the runs; the profiler counts microseconds."""
     section = summary.partition("Run Order")[2].partition("=====\n")[2].partition("\n\n")[0]
     rows = [match for match in map(_ROW.match, section.splitlines()) if match]
@@ -81,7 +81,7 @@ class _Library:
         if status:
             raise RuntimeError(f"LiteRt{name} gave status {status}")
 
-    def new(self, name: str, *arguments: Any, after: Tuple[Any, ...] = ()) -> ctypes.c_void_p:
+    def new(self, name: str, *arguments: Any, after: tuple[Any, ...] = ()) -> ctypes.c_void_p:
         """The handle that LiteRt`name`(arguments, &handle, after) makes."""
         handle = _HANDLE()
         self.call(name, *arguments, ctypes.byref(handle), *after)
@@ -102,7 +102,7 @@ _PAYLOAD = ctypes.create_string_buffer(b"enable_profiling = true\n")
 _KEEP = ctypes.CFUNCTYPE(None, _HANDLE)(lambda payload: None)  # the payload is ours for as long as the process lives
 
 
-def _buffers(library: _Library, model: Tuple[Any, Any, Any], side: str) -> Any:
+def _buffers(library: _Library, model: tuple[Any, Any, Any], side: str) -> Any:
     """A C array of buffers for the inputs or the outputs of the first signature."""
     environment, handle, compiled = model
     signature, count = _HANDLE(), ctypes.c_size_t()

@@ -1,6 +1,7 @@
 """Runs a model on a device and writes down what happened. A file of its own: it is copied to the device.
 
-Needs Python 3.8 (annotations are not evaluated there), numpy and one of ai_edge_litert, tflite_runtime; nothing of edgekit. Usage:
+Needs Python 3.8 (which does not evaluate these annotations), numpy and one of ai_edge_litert, tflite_runtime; nothing
+of edgekit. Usage:
 
     python worker.py request.json
 
@@ -13,6 +14,7 @@ before anything is timed. Times are `time.perf_counter_ns`.
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import resource
@@ -27,7 +29,11 @@ _WINDOW = 8
 _SETTLED = 0.03
 _WARMUP_LIMIT = 400
 _WARMUP_SECONDS = 4.0
-_TIMED_SECONDS = 30.0
+_TIMED_SECONDS = 10.0
+_WANTED_SECONDS = 120.0
+_RUNS_LEAST = 100
+_RUNS_LIMIT = 1000
+_KNOWN = 0.015
 
 
 def main(request_path: str) -> None:
@@ -60,7 +66,7 @@ def main(request_path: str) -> None:
     (folder / request["result"]).write_text(json.dumps(result), encoding="utf-8")
 
 
-def _runtime() -> Tuple[str, str, Any]:
+def _runtime() -> tuple[str, str, Any]:
     """Package, version and interpreter module of the runtime that is there."""
     try:
         from ai_edge_litert import interpreter
@@ -78,7 +84,7 @@ def _version(package: str) -> str:
     return metadata.version(package)
 
 
-def _interpreter(runtime: Tuple[str, str, Any], request: Dict[str, Any], folder: Path) -> Any:
+def _interpreter(runtime: tuple[str, str, Any], request: dict[str, Any], folder: Path) -> Any:
     module = runtime[2]
     resolvers = module.OpResolverType
     resolver = {
@@ -93,7 +99,7 @@ def _interpreter(runtime: Tuple[str, str, Any], request: Dict[str, Any], folder:
     )
 
 
-def _golden_inputs(path: Path) -> List[Any]:
+def _golden_inputs(path: Path) -> list[Any]:
     """The arrays `input_0`, `input_1`, ... in that order; each has the samples first."""
     import numpy as np
 
@@ -101,7 +107,7 @@ def _golden_inputs(path: Path) -> List[Any]:
         return [file[f"input_{i}"] for i in range(len(file.files)) if f"input_{i}" in file.files]
 
 
-def _golden_run(interpreter: Any, inputs: List[Any], path: Path) -> float:
+def _golden_run(interpreter: Any, inputs: list[Any], path: Path) -> float:
     """Run every golden sample, write the outputs, and give the first one's time in microseconds.
 
     Variable tensors are reset before each sample, so that samples do not depend on their order.
@@ -109,8 +115,8 @@ def _golden_run(interpreter: Any, inputs: List[Any], path: Path) -> float:
     import numpy as np
 
     details = interpreter.get_output_details()
-    rows: List[List[Any]] = [[] for _ in details]
-    first: Optional[float] = None
+    rows: list[list[Any]] = [[] for _ in details]
+    first: float | None = None
     for index in range(len(inputs[0])):
         interpreter.reset_all_variables()
         for detail, array in zip(interpreter.get_input_details(), inputs):  # noqa: B905  3.8 has no strict
@@ -125,9 +131,9 @@ def _golden_run(interpreter: Any, inputs: List[Any], path: Path) -> float:
     return float(first or 0.0)
 
 
-def _warm_up(invoke: Callable[[], None], wanted: Optional[int]) -> int:
+def _warm_up(invoke: Callable[[], None], wanted: int | None) -> int:
     """Run until latencies have settled, or `wanted` times where that is set. Gives how often it ran."""
-    times: List[float] = []
+    times: list[float] = []
     end = time.monotonic() + _WARMUP_SECONDS
     while not _warm(times, wanted, time.monotonic() > end):
         started = time.perf_counter_ns()
@@ -136,13 +142,13 @@ def _warm_up(invoke: Callable[[], None], wanted: Optional[int]) -> int:
     return len(times)
 
 
-def _warm(times: List[float], wanted: Optional[int], late: bool) -> bool:
+def _warm(times: list[float], wanted: int | None, late: bool) -> bool:
     if wanted is not None:
         return len(times) >= wanted
-    return settled(times) or len(times) >= _WARMUP_LIMIT or (late and bool(times))
+    return settled(times) or len(times) >= _WARMUP_LIMIT or (late and len(times) > 0)
 
 
-def settled(times: List[float]) -> bool:
+def settled(times: list[float]) -> bool:
     """Whether the fastest of the last window is within 3 % of the fastest of the one before it.
 
     The fastest, because a shared machine adds to a time and never takes from it.
@@ -153,15 +159,29 @@ def settled(times: List[float]) -> bool:
     return abs(last - before) <= _SETTLED * before
 
 
-def _timed(invoke: Callable[[], None], wanted: int) -> List[float]:
-    """Latencies in microseconds, `wanted` of them, or what fits into the time limit."""
-    times: List[float] = []
-    end = time.monotonic() + _TIMED_SECONDS
-    while len(times) < wanted and (len(times) < 1 or time.monotonic() < end):
+def _timed(invoke: Callable[[], None], wanted: int | None) -> list[float]:
+    """Latencies in microseconds: `wanted` of them, or until their median is known, or what fits into the time limit."""
+    times: list[float] = []
+    end = time.monotonic() + (_TIMED_SECONDS if wanted is None else _WANTED_SECONDS)
+    while not times or (time.monotonic() < end and not _enough(times, wanted)):
         started = time.perf_counter_ns()
         invoke()
         times.append(_since(started))
     return times
+
+
+def _enough(times: list[float], wanted: int | None) -> bool:
+    if wanted is not None:
+        return len(times) >= wanted
+    return len(times) >= _RUNS_LIMIT or (len(times) >= _RUNS_LEAST and len(times) % 25 == 0 and known(times))
+
+
+def known(times: list[float]) -> bool:
+    """Whether the median is known to 1.5 %: by the order statistics about sqrt(n) from the middle, a 95 % interval."""
+    ordered, half = sorted(times), len(times) // 2
+    reach = math.ceil(math.sqrt(len(times)))
+    low, high = ordered[half - reach], ordered[min(half + reach, len(times) - 1)]
+    return high - low <= 2 * _KNOWN * ordered[half]
 
 
 def _since(started: int) -> float:
@@ -189,14 +209,14 @@ def _reset_peak() -> None:
         return
 
 
-def _load() -> Optional[float]:
+def _load() -> float | None:
     try:
         return round(os.getloadavg()[0], 2)
     except OSError:
         return None
 
 
-def _device(runtime: Tuple[str, str, Any]) -> Dict[str, Any]:
+def _device(runtime: tuple[str, str, Any]) -> dict[str, Any]:
     return {
         "runtime": runtime[0],
         "runtime_version": runtime[1],

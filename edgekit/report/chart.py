@@ -189,7 +189,7 @@ def _columns(layers: Sequence[LayerRow], scale: Scale, top: float) -> list[Html]
 
 
 def latency_chart(latency: Latency, anchor: str) -> Html:
-    """The histogram of latencies up to the 99th percentile, with the median and the 90th percentile marked."""
+    """The histogram of latencies without the far outliers, with the median and the 90th percentile marked."""
     bins = latency.histogram
     top, height = 34.0, 110.0
     base = top + height
@@ -218,7 +218,9 @@ def _latency_marks(latency: Latency, base: float) -> list[Html]:
         x, y = scale.at(value), 11 + 15 * row
         side = "start" if x < 50 else "end"
         shapes.append(_line((x, x), (y + 3, base), "mark"))
-        shapes.append(_text(f"{name} {format_us(value)}", _pc(x), y, "strong", side))
+        gap = "\N{NO-BREAK SPACE}"
+        label = f"{name} {format_us(value)}"
+        shapes.append(_text(gap + label if side == "start" else label + gap, _pc(x), y, "strong", side))
     return shapes
 
 

@@ -27,6 +27,7 @@ from edgekit.report.model import Accuracy, LayerRow, Level, OperatorRow, Report,
 from edgekit.report.words import (
     NO_VALUE,
     certainty_words,
+    confidence_words,
     difference_words,
     fixed,
     gate_limit,
@@ -47,7 +48,7 @@ _NOTHING = Html("")
 
 def render_html(report: Report) -> str:
     """The page of one report."""
-    return render_page(f"{report.title} for {report.target.title}", _header(report), join(_sections(report)))
+    return render_page(report.title, _header(report), join(_sections(report)))
 
 
 def _header(report: Report) -> Html:
@@ -56,7 +57,7 @@ def _header(report: Report) -> Html:
         "header",
         {},
         element("h1", {}, report.title),
-        element("p", {"class": "under"}, f"built for {report.target.title}"),
+        element("p", {"class": "under"}, f"target {report.target.name}"),
         _verdict(report),
         _cards(report),
         element("nav", {"aria-label": "Contents"}, element("ul", {}, *items)),
@@ -171,7 +172,7 @@ def _accuracy(accuracy: Accuracy | None) -> Html:
         ("before", f"{fixed(accuracy.before.value)} {accuracy.unit}".strip(), interval_words(accuracy.before)),
         ("after", f"{fixed(accuracy.after.value)} {accuracy.unit}".strip(), interval_words(accuracy.after)),
     ]
-    caption = f"On {samples_words(accuracy)}; intervals hold with {accuracy.confidence:.0%} confidence"
+    caption = f"On {samples_words(accuracy)}; intervals hold with {confidence_words(accuracy)} confidence"
     parts = [
         paragraph(f"After minus before: {difference_words(accuracy)}. {certainty_words(accuracy)}"),
         element("figure", {}, element("figcaption", {}, "Points with their intervals"), accuracy_chart(accuracy)),
@@ -216,7 +217,7 @@ def _layer_table(layers: tuple[LayerRow, ...]) -> Html:
         )
         for layer in layers
     ]
-    return scroll("Layers", table("Layers in the order in which they run", columns, rows))
+    return scroll("Table of layers", table("Layers in the order in which they run", columns, rows))
 
 
 def _operators(operators: tuple[OperatorRow, ...]) -> Html:

@@ -24,7 +24,7 @@ def _measured(measurement: Measurement, index: int) -> list[Html]:
     latency = measurement.latency
     figure = _NOTHING
     if len(latency.histogram.counts) > 1:
-        above = f"; {latency.histogram.above} more took longer than the last" if latency.histogram.above else ""
+        above = f"; {latency.histogram.above} far longer ones are left out" if latency.histogram.above else ""
         caption = f"Time of one inference, {runs_words(measurement)}{above}"
         chart = latency_chart(latency, f"latency-chart-{index}")
         figure = element("figure", {}, element("figcaption", {}, caption), chart)

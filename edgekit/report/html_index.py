@@ -39,7 +39,7 @@ def _index_table(index: Index) -> Html:
         for entry in index.entries
     ]
     caption = "The same model, built for each target"
-    return section("targets", "Targets", scroll("Targets", table(caption, columns, rows)))
+    return section("targets", "Targets", scroll("Table of targets", table(caption, columns, rows)))
 
 
 def _index_accuracy(report: Report) -> str:

@@ -89,12 +89,17 @@ def samples_words(accuracy: Accuracy) -> str:
     return f"{accuracy.sample_count:,} {where}"
 
 
+def confidence_words(accuracy: Accuracy) -> str:
+    """How sure the intervals are."""
+    return f"{100 * accuracy.confidence:.3g} %"
+
+
 def certainty_words(accuracy: Accuracy) -> str:
     """What the interval of the difference allows to be said, in one sentence."""
     low, high = accuracy.difference.low, accuracy.difference.high
     if low is None or high is None:
         return "No interval can be given for this metric."
-    sure = f"{accuracy.confidence:.0%}".replace("%", " %")
+    sure = confidence_words(accuracy)
     if low <= 0 <= high:
         return f"With {sure} confidence this many samples show no difference."
     better = (accuracy.difference.value > 0) == accuracy.higher_is_better
@@ -108,12 +113,17 @@ def sqnr_words(layer: LayerRow) -> str:
 
 def gate_value(gate: Gate) -> str:
     """The number that a gate looked at."""
-    return gate.verdict if gate.value is None else f"{number(gate.value)} {gate.unit}"
+    return gate.verdict if gate.value is None else _with_unit(gate.value, gate.unit)
 
 
 def gate_limit(gate: Gate) -> str:
     """The limit of a gate."""
-    return f"{number(gate.limit)} {gate.unit}"
+    return _with_unit(gate.limit, gate.unit)
+
+
+def _with_unit(value: float, unit: str) -> str:
+    words = number(value)
+    return f"{words} {'point' if (words, unit) == ('1', 'points') else unit}"
 
 
 def verdict_words(report: Report) -> str:

@@ -94,7 +94,7 @@ def layers(count: int = 42) -> tuple[LayerRow, ...]:
 def full() -> Report:
     """A report in which every part is there."""
     return Report(
-        title="pretrainedResnet",
+        title="pretrainedResnet for Raspberry Pi 5",
         target=TargetFacts("raspberry-pi-5", "Raspberry Pi 5", (Fact("Processor", "4 × Cortex-A76, 2.4 GHz"),)),
         model=ModelFacts(
             "pretrainedResnet.h5",
@@ -174,5 +174,9 @@ def index() -> Index:
     pico = dataclasses.replace(failing(), target=TargetFacts("pico-2", "Raspberry Pi Pico 2"), measurements=())
     return Index(
         "pretrainedResnet",
-        (Entry(full(), "raspberry-pi-5/report.html"), Entry(pico, "pico-2/report.html"), Entry(empty(), "local/r.html")),
+        (
+            Entry(full(), "raspberry-pi-5/report.html"),
+            Entry(pico, "pico-2/report.html"),
+            Entry(empty(), "local/r.html"),
+        ),
     )

@@ -1,0 +1,145 @@
+"""One visit to a device: bring files, run a worker there, fetch what it wrote."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import signal
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit.bundle.manifest import GOLDEN, MODEL
+from edgekit.bundle.read import Bundle
+from edgekit.core.errors import DeviceError
+from edgekit.core.files import read_bytes, sha256_bytes
+from edgekit.transports.base import RunResult, Transport
+
+_WORKERS = Path(__file__).parent
+_REQUEST, _RESULT, _OUTPUTS = "request.json", "result.json", "outputs.npz"
+_SHELL_SIGNAL = 128
+"""A shell says 128 + n where signal n ended a program (POSIX.1-2017, XCU 2.8.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a worker is asked for; `runs` and `warmup` None leave the number to it."""
+
+    runs: int | None
+    warmup: int | None
+    threads: int
+    kernels: str
+
+    def to_bytes(self) -> bytes:
+        """The request file."""
+        files = {"model": MODEL, "golden": GOLDEN, "outputs": _OUTPUTS, "result": _RESULT}
+        return json.dumps(dataclasses.asdict(self) | files).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a worker wrote. A device's word is checked before it is used."""
+
+    device: str
+    values: Mapping[str, object]
+
+    def number(self, key: str) -> float:
+        """A number that is 0 at least. Raises DeviceError."""
+        value = self.values.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+            raise DeviceError(f"{self.device}: the worker's {key} is {value!r}, which is no number")
+        return float(value)
+
+    def maybe(self, key: str) -> float | None:
+        """As `number`, or None where the device cannot tell."""
+        return None if self.values.get(key) is None else self.number(key)
+
+    def numbers(self, key: str) -> list[float]:
+        """A list of numbers that is not empty. Raises DeviceError."""
+        value = self.values.get(key)
+        if not isinstance(value, list) or not value:
+            raise DeviceError(f"{self.device}: the worker's {key} is no list of numbers")
+        return [Answer(self.device, {key: item}).number(key) for item in value]
+
+    def text(self, key: str) -> str:
+        """A text, without what is not printable and not longer than a line. Raises DeviceError."""
+        value = self.values.get(key)
+        if not isinstance(value, str):
+            raise DeviceError(f"{self.device}: the worker's {key} is {value!r}, which is no text")
+        return "".join(c for c in value if c.isprintable())[:200]
+
+
+class Visit:
+    """A device that is open, and what was brought to it.
+
+    Args:
+        device: what errors call it.
+        transport: open.
+        timeout_s: for each program that runs there.
+    """
+
+    def __init__(self, device: str, transport: Transport, timeout_s: float) -> None:
+        self.device = device
+        self.model_sha256 = ""
+        self._transport = transport
+        self._timeout_s = timeout_s
+
+    def bring(self, bundle: Bundle) -> None:
+        """The model and the golden samples, as the bundle has them. Raises DeviceError."""
+        self._push(MODEL, bundle.files[MODEL])
+        self._push(GOLDEN, bundle.files[GOLDEN])
+        self.model_sha256 = sha256_bytes(bundle.files[MODEL])
+
+    def ask(self, worker: str, request: Request) -> Answer:
+        """What `worker` answers. Raises DeviceError that names the signal of a crash or the worker's own last line."""
+        result = self._run(worker, request)
+        if words := failure(result):
+            raise DeviceError(f"{self.device}: {words}")
+        values = self._json()
+        if not isinstance(values, dict):
+            raise DeviceError(f"{self.device}: the worker's answer is no object")
+        return Answer(self.device, values)
+
+    def try_ask(self, worker: str, request: Request) -> object:
+        """What `worker` wrote, or its failure in words: for what a device may be unable to do."""
+        words = failure(self._run(worker, request))
+        return words if words else self._json()
+
+    def fetch(self, name: str) -> bytes:
+        """A file from the device. Raises DeviceError."""
+        with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+            target = Path(folder) / name
+            self._transport.pull(name, target)
+            return read_bytes(target)
+
+    def _run(self, worker: str, request: Request) -> RunResult:
+        self._push(worker, read_bytes(_WORKERS / worker))
+        self._push(_REQUEST, request.to_bytes())
+        # -I: nothing of the environment or of the folder it is started in is imported.
+        return self._transport.run((sys.executable, "-I", worker, _REQUEST), self._timeout_s)
+
+    def _push(self, name: str, data: bytes) -> None:
+        with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+            source = Path(folder) / name
+            source.write_bytes(data)
+            self._transport.push(source, name)
+
+    def _json(self) -> object:
+        try:
+            return json.loads(self.fetch(_RESULT))
+        except ValueError as error:
+            raise DeviceError(f"{self.device}: the worker's answer is no JSON: {error}") from error
+
+
+def failure(result: RunResult) -> str:
+    """Why a worker did not do its work, in words; empty where it did."""
+    number = -result.exit_code if result.exit_code < 0 else result.exit_code - _SHELL_SIGNAL
+    if number in {s.value for s in signal.Signals}:
+        return f"the runtime crashed while it ran the model ({signal.Signals(number).name})"
+    if result.exit_code:
+        lines = [line for line in result.stderr.splitlines() if line.strip()]
+        said = lines[-1].strip()[:300] if lines else f"exit code {result.exit_code}"
+        return f"the runtime cannot run the model: {said}"
+    return ""

@@ -1,0 +1,212 @@
+"""The report for a terminal: tables of plain text, coloured only where it is told so."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgekit.core.units import format_bytes, format_count, format_us
+from edgekit.measure.gates import Gate
+from edgekit.measure.measurement import Measurement
+from edgekit.report.chart import worst_layers
+from edgekit.report.model import Index, Level, Report
+from edgekit.report.words import (
+    NO_VALUE,
+    certainty_words,
+    difference_words,
+    gate_limit,
+    gate_value,
+    latency_words,
+    median_words,
+    number,
+    parity_words,
+    runs_words,
+    samples_words,
+    score_words,
+    size_words,
+    sqnr_words,
+    verdict_words,
+)
+
+_COLOURS = {"pass": "32", "fail": "31", "not measured": "33", "runs": "32", "slow": "33", "cannot": "31"}
+_NAME_WIDTH = 44
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """Whether words that stand for a state get their colour."""
+
+    on: bool = False
+
+    def __call__(self, words: str, state: str) -> str:
+        """`words` in the colour of `state`."""
+        return f"\x1b[{_COLOURS[state]}m{words}\x1b[0m" if self.on and state in _COLOURS else words
+
+
+def render_text(report: Report, colour: bool = False) -> str:
+    """The report in lines of about 80 columns, without a trailing newline."""
+    paint = Paint(colour)
+    parts = [
+        _head(report, paint),
+        _summary(report),
+        *(_measurement_table(m) for m in report.measurements),
+        _layers(report),
+        _operators(report, paint),
+        gates_table(report.gates, paint),
+        "\n".join(f"note: {safe(warning)}" for warning in report.warnings),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def render_measurement(measurement: Measurement, gates: tuple[Gate, ...], colour: bool = False) -> str:
+    """What `edgekit check` prints: the measurement and the gates that it was held against."""
+    parts = [_measurement_table(measurement), profile_table(measurement), gates_table(gates, Paint(colour))]
+    return "\n\n".join(part for part in parts if part)
+
+
+def render_targets(index: Index, colour: bool = False) -> str:
+    """One line for each target of a build."""
+    paint = Paint(colour)
+    rows = []
+    for report in (entry.report for entry in index.entries):
+        state = "fail" if not report.passed else "not measured" if not report.gates or report.unmeasured else "pass"
+        accuracy = score_words(report.accuracy.after, report.accuracy.unit) if report.accuracy else NO_VALUE
+        p90 = format_us(report.measurements[0].latency.p90_us) if report.measurements else NO_VALUE
+        size = format_bytes(report.size.after_bytes)
+        rows.append((safe(report.target.name), size, accuracy, p90, paint(verdict_words(report), state)))
+    return columns(("target", "size", "accuracy", "p90", "gates"), rows, "<>>><")
+
+
+def columns(head: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> str:
+    """A table with two spaces between columns; `sides` has `<` or `>` for each column."""
+    lines = [head, *rows]
+    widths = [max(width(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join("  ".join(map(_padded, line, widths, sides)).rstrip() for line in lines)
+
+
+def width(text: str) -> int:
+    """Columns of a terminal that `text` takes: no colour codes, two for wide characters, none for combining ones."""
+    total, inside = 0, False
+    for character in text:
+        if character == "\x1b" or inside:
+            inside = character != "m"
+            continue
+        if not unicodedata.combining(character):
+            total += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return total
+
+
+def safe(text: str) -> str:
+    """`text` from a model without what would move the cursor or change the colour of a terminal."""
+    return "".join(c if unicodedata.category(c)[0] != "C" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def shortened(text: str, limit: int = _NAME_WIDTH) -> str:
+    """The end of a long name, which tells more than its beginning."""
+    clean = safe(text)
+    return clean if len(clean) <= limit else "…" + clean[-(limit - 1) :]
+
+
+def _padded(cell: str, space: int, side: str) -> str:
+    gap = " " * (space - width(cell))
+    return gap + cell if side == ">" else cell + gap
+
+
+def _head(report: Report, paint: Paint) -> str:
+    state = "fail" if not report.passed else "not measured" if not report.gates or report.unmeasured else "pass"
+    return f"{safe(report.title)}\n{paint(verdict_words(report), state)}"
+
+
+def _summary(report: Report) -> str:
+    rows = [("size", size_words(report.size))]
+    if accuracy := report.accuracy:
+        rows.append((accuracy.metric, f"{score_words(accuracy.before, accuracy.unit)} before"))
+        rows.append(("", f"{score_words(accuracy.after, accuracy.unit)} after, on {samples_words(accuracy)}"))
+        rows.append(("difference", difference_words(accuracy)))
+        rows.append(("", certainty_words(accuracy)))
+        rows += [(fact.label, fact.value) for fact in accuracy.others]
+    if memory := report.memory:
+        peak = f"{format_bytes(memory.activation_peak_bytes)} at {shortened(memory.at_operator)}"
+        rows.append(("peak activations", peak))
+    if check := report.import_check:
+        rows.append(("import", f"{safe(check.importer)}, largest difference {number(check.max_abs_difference, 3)}"))
+    return _pairs(rows)
+
+
+def _pairs(rows: Sequence[tuple[str, str]]) -> str:
+    space = max(len(label) for label, _ in rows)
+    return "\n".join(f"{safe(label):<{space}}  {safe(words)}".rstrip() for label, words in rows)
+
+
+def _measurement_table(measurement: Measurement) -> str:
+    latency = measurement.latency
+    rows = [
+        ("device", f"{measurement.device}, {measurement.conditions.cpu}"),
+        ("latency", f"{latency_words(latency)} ({runs_words(measurement)})"),
+        ("median", median_words(latency)),
+        ("", latency.steady_note),
+        ("loading", format_us(measurement.init_us)),
+        ("first inference", format_us(measurement.first_inference_us)),
+    ]
+    if memory := measurement.memory:
+        rows.append(("peak memory", f"{format_bytes(memory.peak_bytes)}, {memory.includes}"))
+    rows.append(("parity", parity_words(measurement.parity)))
+    rows += [("note", warning) for warning in measurement.warnings]
+    return _pairs(rows)
+
+
+def profile_table(measurement: Measurement, limit: int = 10) -> str:
+    """The operators that take the most time, slowest first, or why there are none."""
+    profile = measurement.profile
+    if not profile.operators:
+        return safe(profile.note)
+    total = sum(o.time_us for o in profile.operators)
+    slowest = sorted(profile.operators, key=lambda o: -o.time_us)[:limit]
+    rows = [
+        (shortened(o.name), shortened(o.kind), safe(o.ran_in), format_us(o.time_us), f"{_share(o.time_us, total)}")
+        for o in slowest
+    ]
+    table = columns(("operator", "kind", "ran in", "time", "share"), rows, "<<<>>")
+    return f"{table}\n{len(slowest)} of {len(profile.operators)} operators. {safe(profile.note)}"
+
+
+def _share(part: float, whole: float) -> str:
+    return f"{100 * part / whole:.0f} %" if whole else NO_VALUE
+
+
+def _layers(report: Report) -> str:
+    worst = worst_layers(report.layers)
+    if not worst:
+        return ""
+    rows = [(shortened(layer.name), safe(layer.kind), sqnr_words(layer)) for layer in worst]
+    table = columns(("most error", "kind", "signal to noise"), rows, "<<>")
+    return f"{table}\n{len(worst)} of {len(report.layers)} layers"
+
+
+def _operators(report: Report, paint: Paint) -> str:
+    if not report.operators:
+        return ""
+    rows = [
+        (
+            safe(row.kind),
+            f"{row.count:,}",
+            format_count(row.macs) if row.macs else NO_VALUE,
+            format_bytes(row.weight_bytes) if row.weight_bytes else NO_VALUE,
+            paint(row.level.value, row.level.value),
+            safe(row.note) if row.level is not Level.RUNS else "",
+        )
+        for row in report.operators
+    ]
+    return columns(("operator", "count", "MACs", "weights", "on target", ""), rows, "<>>><<")
+
+
+def gates_table(gates: tuple[Gate, ...], paint: Paint) -> str:
+    """Each gate with its limit, its number and its verdict; empty where there are none."""
+    if not gates:
+        return ""
+    rows = [
+        (g.title, gate_limit(g), gate_value(g) if g.value is not None else NO_VALUE, paint(g.verdict, g.verdict))
+        for g in gates
+    ]
+    return columns(("gate", "limit", "value", "verdict"), rows, "<>><")
