@@ -97,7 +97,7 @@ def _read_enum(hint: type[enum.Enum], value: object, where: str) -> enum.Enum:
 def _read_tuple(item: Any, value: object, where: str) -> tuple[object, ...]:
     if dataclasses.is_dataclass(item):
         first, second = (f.name for f in dataclasses.fields(item))
-        rows = [{first: k, second: v} for k, v in _table(value, where).items()]
+        rows = [{first: k, second: v} for k, v in _table(value or {}, where).items()]
         return tuple(_read(item, row, where) for row in rows)
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]

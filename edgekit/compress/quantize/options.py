@@ -1,0 +1,73 @@
+"""The options of the step "quantize"."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from edgekit.compress.calibrate import CalibrateOptions
+from edgekit.compress.options import read_options, write_options
+
+
+class Scheme(enum.Enum):
+    """How many bits weights and activations get."""
+
+    FLOAT16 = "float16"
+    DYNAMIC = "dynamic"
+    INT8 = "int8"
+    INT16X8 = "int16x8"
+    INT4 = "int4"
+
+    @property
+    def is_static(self) -> bool:
+        """Whether activations are integers too, so that calibration is needed."""
+        return self in (Scheme.INT8, Scheme.INT16X8, Scheme.INT4)
+
+
+class Boundary(enum.Enum):
+    """The type of inputs and outputs that are float in the source."""
+
+    INTEGER = "integer"
+    FLOAT = "float"
+
+
+class Algorithm(enum.Enum):
+    """How weights are rounded; the library's algorithms."""
+
+    MIN_MAX = "min-max"
+    OCTAV = "octav"
+    MSE = "mse"
+    GPTQ = "gptq"
+    HADAMARD = "hadamard"
+    OSCAR = "oscar"
+
+
+@dataclass(frozen=True, slots=True)
+class KindAlgorithm:
+    """The algorithm for one kind of operator."""
+
+    kind: str
+    algorithm: Algorithm
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizeOptions:
+    """What "quantize" does."""
+
+    scheme: Annotated[Scheme, "bits of weights and activations"] = Scheme.INT8
+    boundary: Annotated[Boundary, "type of the model's inputs and outputs"] = Boundary.INTEGER
+    algorithm: Annotated[Algorithm, "how weights are rounded, where the library offers it"] = Algorithm.MIN_MAX
+    algorithms: Annotated[tuple[KindAlgorithm, ...], "the same for single kinds of operators"] = ()
+    exclude: Annotated[tuple[str, ...], "operators that stay float: names, or patterns with * and ?"] = ()
+    calibration: CalibrateOptions = field(default=CalibrateOptions())
+
+    @staticmethod
+    def from_mapping(mapping: Mapping[str, object]) -> QuantizeOptions:
+        """Options from plain values. Raises UsageError for an unknown key or a wrong value."""
+        return read_options(QuantizeOptions, mapping, "quantize")
+
+    def to_json(self) -> dict[str, object]:
+        """Plain values that `from_mapping` reads."""
+        return write_options(self)

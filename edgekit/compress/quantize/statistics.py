@@ -1,0 +1,109 @@
+"""What the library is told of each tensor: our ranges, and bounds for weights whose own would break the arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from edgekit.compress.quantize.library import Statistics
+from edgekit.compress.quantize.options import Algorithm
+from edgekit.compress.quantize.plan import Assignment, Precision
+from edgekit.compress.quantize.select import weights
+from edgekit.compress.ranges import Ranges, TensorRange
+from edgekit.graph.model import Graph, Op, Tensor
+
+_BIAS_MAX = 2.0**30  # a bias in int32, with as much room again for the sum of products
+_LEAST_SHARE = 2.0**-20  # of the largest channel's scale: below it a channel's weights are zero for all purposes
+_UNKNOWN = TensorRange(0.0, 1.0, 0.0, 0.0)  # of a tensor that was zero in all samples
+
+
+def gather(
+    graph: Graph, original: Mapping[str, str], ranges: Ranges, plan: tuple[Assignment, ...]
+) -> dict[str, Statistics]:
+    """Statistics by the short names of `graph`'s tensors; `original` maps these to the names of `ranges` and `plan`."""
+    found: dict[str, Statistics] = {}
+    for tensor in graph.tensors:
+        if known := ranges.by_tensor.get(original[tensor.name]):
+            usable = known if known.max > known.min else _UNKNOWN
+            found[tensor.name] = _bounds(usable.min, usable.max)
+    by_name = {a.op: a for a in plan}
+    for op in graph.ops:
+        assignment = by_name.get(original[op.name])
+        if assignment is None or assignment.precision.activation_bits == 32:
+            continue
+        _bound_weights(op, assignment, found)
+        if assignment.algorithm in (Algorithm.GPTQ, Algorithm.OSCAR):
+            _tell_hessian(graph, op, ranges.hessians.get(original[_data(op).name]), found)
+    return found
+
+
+def hessian_inputs(graph: Graph, plan: tuple[Assignment, ...]) -> frozenset[str]:
+    """The tensors whose X'X the plan's algorithms need."""
+    wanted = {a.op for a in plan if a.algorithm in (Algorithm.GPTQ, Algorithm.OSCAR)}
+    return frozenset(_data(op).name for op in graph.ops if op.name in wanted)
+
+
+def _bounds(low: float, high: float) -> Statistics:
+    return Statistics(np.asarray(low, np.float32), np.asarray(high, np.float32))
+
+
+def _bound_weights(op: Op, assignment: Assignment, found: dict[str, Statistics]) -> None:
+    """Raise the scales of channels so small that their bias would not fit, or that a kernel could not rescale.
+
+    The library scales a dead channel by 1e-9/127; its bias, stored in steps of that times the input's scale, is then
+    cut off at int32, and the channel's constant output is lost.
+    """
+    held, data = weights(op), _data(op)
+    values = held.data if held is not None else None
+    if held is None or values is None or held.name in found or op.kind == "BATCH_MATMUL":
+        return
+    axis = 3 if op.kind == "DEPTHWISE_CONV_2D" else 0
+    others = tuple(a for a in range(values.ndim) if a != axis)
+    most = 2 ** (assignment.precision.weight_bits - 1) - 1
+    scale = np.abs(values).max(axis=others, keepdims=True).astype(np.float64) / most
+    floor = np.full_like(scale, scale.max() * _LEAST_SHARE)
+    bias = _bias(op)
+    if bias is not None and assignment.precision is not Precision.W8_A16 and data.name in found:
+        step = (float(found[data.name].high) - float(found[data.name].low)) / 255
+        floor = np.maximum(floor, np.abs(bias).reshape(scale.shape) / (step * _BIAS_MAX))
+    if (scale < floor).any():
+        bound = (np.maximum(scale, floor) * most).astype(np.float32)
+        found[held.name] = Statistics(-bound, bound)
+
+
+def _tell_hessian(graph: Graph, op: Op, hessian: npt.NDArray[np.float32] | None, found: dict[str, Statistics]) -> None:
+    """Put X'X where the library looks for it.
+
+    It copies a tensor's statistics over those of the outputs of operators that keep the scale (RESHAPE before
+    FULLY_CONNECTED), so X'X has to stand at the first tensor of such a chain as well, or it is lost on the way.
+    """
+    if hessian is None:
+        return
+    for tensor in _upstream(graph, _data(op)):
+        known = found.get(tensor.name)
+        if known is not None:
+            found[tensor.name] = Statistics(known.low, known.high, hessian)
+
+
+def _upstream(graph: Graph, tensor: Tensor) -> Iterator[Tensor]:
+    """A tensor and those before it that hold the same values in another shape."""
+    yield tensor
+    maker = graph.producer(tensor)
+    while maker is not None and maker.kind in ("RESHAPE", "TRANSPOSE") and maker.inputs[0] is not None:
+        yield maker.inputs[0]
+        maker = graph.producer(maker.inputs[0])
+
+
+def _data(op: Op) -> Tensor:
+    """The input that is multiplied with the weights."""
+    tensor = op.inputs[2 if op.kind == "TRANSPOSE_CONV" else 0]
+    assert tensor is not None
+    return tensor
+
+
+def _bias(op: Op) -> npt.NDArray[np.float32] | None:
+    place = 3 if op.kind == "TRANSPOSE_CONV" else 2
+    tensor = op.inputs[place] if op.kind != "EMBEDDING_LOOKUP" and len(op.inputs) > place else None
+    return tensor.data if tensor is not None and tensor.is_constant else None

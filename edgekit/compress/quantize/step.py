@@ -1,0 +1,165 @@
+"""The step "quantize"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from edgekit.compress.calibrate import CalibrateOptions, calibrate
+from edgekit.compress.quantize import library
+from edgekit.compress.quantize.audit import audit
+from edgekit.compress.quantize.casting import cast_constants, quantize_tables
+from edgekit.compress.quantize.islands import fold
+from edgekit.compress.quantize.library import Treatment
+from edgekit.compress.quantize.options import Boundary, QuantizeOptions, Scheme
+from edgekit.compress.quantize.plan import Assignment, By, Precision, QuantizePlan
+from edgekit.compress.quantize.prepare import Prepared, prepare, restore, with_unique_names
+from edgekit.compress.quantize.select import assign, weights
+from edgekit.compress.quantize.statistics import gather, hessian_inputs
+from edgekit.compress.ranges import Ranges
+from edgekit.compress.step import Setting
+from edgekit.core.errors import ModelError, UnsupportedError, UsageError
+from edgekit.graph.check import check
+from edgekit.graph.codec import read, write
+from edgekit.graph.model import Model
+from edgekit.graph.types import DType
+
+
+@dataclass(frozen=True, slots=True)
+class Quantize:
+    """Fewer bits for weights and activations. See `QuantizeOptions` for what can be chosen."""
+
+    name: str = "quantize"
+
+    def options(self, mapping: Mapping[str, object]) -> QuantizeOptions:
+        """Options from plain values. Raises UsageError."""
+        return QuantizeOptions.from_mapping(mapping)
+
+    def default_options(self) -> QuantizeOptions:
+        """int8 weights and activations, int8 at the boundary."""
+        return QuantizeOptions()
+
+    def requires(self, model: Model, options: QuantizeOptions, setting: Setting) -> None:
+        """Samples for a static scheme, something to quantize, and kernels on the target for what will come out."""
+        model = with_unique_names(model)
+        if options.scheme.is_static and setting.samples is None and setting.ranges is None:
+            raise UsageError(
+                f"{options.scheme.value} needs calibration samples, and there are none",
+                "give --calibration, or choose the scheme dynamic or float16",
+            )
+        _require_one_graph(model, options)
+        assignments = assign(model, options, setting.target)
+        if all(a.precision is Precision.FLOAT for a in assignments):
+            why = assignments[0].why if assignments else "it has no float operator"
+            raise ModelError(f"nothing in the model can become {options.scheme.value}: {why}")
+        _require_kernels(assignments, model, setting)
+
+    def plan(self, model: Model, options: QuantizeOptions, setting: Setting) -> QuantizePlan:
+        """Decide what each operator becomes, and calibrate where activations become integers."""
+        self.requires(model, options, setting)
+        model = with_unique_names(model)
+        assignments = assign(model, options, setting.target)
+        ranges = _ranges(model, options, assignments, setting) if options.scheme.is_static else None
+        before, after = _weight_bytes(model, assignments)
+        return QuantizePlan(options, assignments, ranges, before, after)
+
+    def apply(self, model: Model, plan: QuantizePlan) -> Model:
+        """The quantized clone. Raises ModelError where the library does not deliver what the plan says."""
+        prepared = prepare(model)
+        result = read(_through_library(prepared, plan))
+        short = prepared.short()
+        ours = frozenset(short[a.op] for a in plan.assignments if a.by is By.EDGEKIT)
+        if plan.options.scheme is Scheme.FLOAT16:
+            cast_constants(result.main, ours)
+        elif plan.options.scheme is Scheme.DYNAMIC:
+            quantize_tables(result.main, ours)
+        elif plan.ranges is not None:
+            fold(result.main, ours, {short[n]: r for n, r in plan.ranges.by_tensor.items() if n in short})
+        audit(result, plan.assignments, prepared.original)
+        restore(result, prepared)
+        check(result)
+        return result
+
+    def read_plan(self, plain: Mapping[str, object]) -> QuantizePlan:
+        """The plan that `plain` stands for."""
+        return QuantizePlan.from_json(plain)
+
+
+QUANTIZE = Quantize()
+
+
+def calibration_options(options: QuantizeOptions) -> CalibrateOptions:
+    """How a scheme calibrates: the options' own, with the bits of its activations."""
+    return replace(options.calibration, bits=16 if options.scheme is Scheme.INT16X8 else 8)
+
+
+def _ranges(model: Model, options: QuantizeOptions, plan: tuple[Assignment, ...], setting: Setting) -> Ranges:
+    how, wanted = calibration_options(options), hessian_inputs(model.main, plan)
+    if setting.ranges is not None and not wanted:
+        return setting.ranges(model, how)
+    if setting.samples is None:
+        raise UsageError("this algorithm needs calibration samples, and there are none", "give --calibration")
+    total = min(how.limit or setting.samples.count, setting.samples.count)
+    return calibrate(model, setting.samples.feeds(how.limit), how, setting.progress, total, wanted)
+
+
+def _through_library(prepared: Prepared, plan: QuantizePlan) -> bytes:
+    """The bytes that the library makes of the operators that are its own, or the model's where there are none."""
+    by_op = {a.op: a for a in plan.assignments if a.by is By.LIBRARY and a.precision is not Precision.FLOAT}
+    groups: dict[Treatment, list[str]] = {}
+    for op in prepared.model.main.ops:
+        if found := by_op.get(prepared.original[op.name]):
+            scope = "".join(f"{t.name};" for t in op.outputs)
+            groups.setdefault(Treatment(found.precision, found.algorithm), []).append(scope)
+    data = write(prepared.model)
+    if not groups:
+        return data
+    statistics = {}
+    if plan.ranges is not None:
+        statistics = gather(prepared.model.main, prepared.original, plan.ranges, plan.assignments)
+    float_boundary = plan.options.boundary is Boundary.FLOAT
+    return library.quantize(data, list(groups.items()), statistics, float_boundary)
+
+
+def _require_one_graph(model: Model, options: QuantizeOptions) -> None:
+    """Calibration sees the main graph alone."""
+    others = [s.key for s in model.signatures if s.graph is not model.main]
+    if options.scheme.is_static and others:
+        raise ModelError(
+            f"the signature {others[0]!r} has a graph of its own, for which there are no calibration samples",
+            "export the model with one signature, or choose the scheme dynamic or float16",
+        )
+
+
+def _require_kernels(assignments: tuple[Assignment, ...], model: Model, setting: Setting) -> None:
+    """Raises UnsupportedError for the first operator that the target could not run as it will be."""
+    if setting.target is None:
+        return
+    from edgekit.targets.case import Level
+    from edgekit.targets.rules import supports
+
+    held = {op.name: weights(op) is not None for op in model.main.ops}
+    for a in assignments:
+        if a.precision.activation_bits == 32:
+            continue  # require_support judges float operators as they are
+        activation = DType.INT8 if a.precision.activation_bits == 8 else DType.INT16
+        stored = {4: DType.INT4, 8: DType.INT8}[a.precision.weight_bits] if held[a.op] else None
+        verdict = supports(setting.target, a.kind, activation, stored)
+        if verdict.level is Level.CANNOT:
+            raise UnsupportedError(f"{a.kind} {a.op} as {a.precision.value}: {verdict.message}", verdict.hint)
+
+
+def _weight_bytes(model: Model, assignments: tuple[Assignment, ...]) -> tuple[int, int]:
+    """Bytes of constants now, and about how many there will be."""
+    bits = {a.op: a.precision.weight_bits for a in assignments}
+    before = after = 0
+    seen: set[int] = set()
+    for op in model.main.ops:
+        for tensor in op.inputs:
+            if tensor is None or not tensor.is_constant or id(tensor) in seen:
+                continue
+            seen.add(id(tensor))
+            before += tensor.nbytes
+            is_weight = tensor.dtype is DType.FLOAT32 and len(tensor.shape) > 1
+            after += tensor.size * bits.get(op.name, 32) // 8 if is_weight else tensor.nbytes
+    return before, after
