@@ -126,10 +126,11 @@ class Channels:
         if self.order is Order.BGR:
             return np.ascontiguousarray(value[..., ::-1])
         if value.dtype == np.uint8:
-            total = value.astype(np.int64) @ np.array([19595, 38470, 7471]) + 32768
+            total: np.ndarray = value.astype(np.int64) @ np.array([19595, 38470, 7471]) + 32768
             return (total >> 16).astype(np.uint8)[..., None]
         weights = np.array([19595, 38470, 7471]) / 65536
-        return (value.astype(np.float64) @ weights).astype(np.float32)[..., None]
+        mean: np.ndarray = value.astype(np.float64) @ weights
+        return mean.astype(np.float32)[..., None]
 
 
 def _require_image(op: str, spec: ArraySpec) -> None:

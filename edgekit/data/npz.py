@@ -127,8 +127,8 @@ def _require_bytes(shape: tuple[int, ...], dtype: np.dtype, available: int) -> N
         raise ValueError(f"its header says {count * dtype.itemsize} bytes and it has {available}")
 
 
-def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> bytes:
-    """The bytes of an `.npz` that depend on `arrays` only (no clock), compressed; also written to `path`."""
+def pack_npz(arrays: dict[str, np.ndarray]) -> bytes:
+    """The bytes of an `.npz` that depend on `arrays` only (no clock), compressed."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for key, array in arrays.items():
@@ -136,5 +136,4 @@ def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> bytes:
             np.lib.format.write_array(entry, np.asanyarray(array, order="C"), allow_pickle=False)
             info = zipfile.ZipInfo(f"{key}.npy", (1980, 1, 1, 0, 0, 0))
             archive.writestr(info, entry.getvalue(), zipfile.ZIP_DEFLATED)
-    path.write_bytes(buffer.getvalue())
     return buffer.getvalue()

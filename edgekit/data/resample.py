@@ -58,7 +58,8 @@ def _fixed_point(weights: np.ndarray) -> np.ndarray:
 
 def _nearest(length: int, size: int) -> np.ndarray:
     centres: np.ndarray = (np.arange(size) + 0.5) * (length / size)
-    return np.minimum(centres.astype(np.int64), length - 1)
+    positions: np.ndarray = np.minimum(centres.astype(np.int64), length - 1)
+    return positions
 
 
 @functools.lru_cache(maxsize=64)
