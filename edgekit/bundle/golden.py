@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import io
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from edgekit.bundle.manifest import GoldenSpec, ParityBound, PortSpec
 from edgekit.core.errors import DatasetError, ModelError
+from edgekit.graph.codec import read
 from edgekit.runtime.affine import quantize
 from edgekit.runtime.litert import Kernels, LiteRT, TensorInfo
 from edgekit.verify.npz import write_npz
@@ -21,6 +23,7 @@ from edgekit.verify.outputs import Feed, fitted
 Array = NDArray[Any]
 SAMPLE_COUNT = 8
 _FLOAT_SLACK = 1e-5  # of the largest output: float32 sums in another order, over some dozen layers
+_COARSE_STEP = 1 / 127  # of the largest output: one step of 8 bits somewhere inside
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,48 +69,72 @@ class Golden:
         return golden
 
 
+class Grain(enum.Enum):
+    """What a model computes in, which decides how near two machines come."""
+
+    INTEGER = "integer"  # activations are quantized
+    MIXED = "mixed"  # weights only: activations may be quantized on the way
+    FLOAT = "float"
+
+
 def make_golden(
     model: bytes, float_model: bytes | None, feeds: Iterable[Feed], count: int = SAMPLE_COUNT
 ) -> tuple[Golden, GoldenSpec]:
     """Golden samples from the first `count` feeds (those of the float model).
 
-    An integer model is computed by the reference kernels, which TFLM and generated C match bit for bit. Float sums
-    depend on their order, so for a float model the plain optimized kernels do. How far XNNPACK is from that is
-    measured here and becomes its bound: twice what was seen plus one step, because it rounds once more or less in
-    each layer and another CPU may do so elsewhere.
+    A model that computes in integers is run by the reference kernels, which TFLM and generated C match bit for bit.
+    Float sums depend on their order, and reference float kernels are slow, so for other models the plain optimized
+    kernels do. How far each other kind of kernels is from that is measured here and becomes its bound: twice what
+    was seen and one step more, because they round once more or less in each layer, and another CPU may do so elsewhere.
 
     Raises ModelError where the runtime refuses, DatasetError without samples.
     """
-    probe = LiteRT(model)
-    integer = any(info.is_quantized for info in (*probe.inputs, *probe.outputs))
-    exact = Kernels.REFERENCE if integer else Kernels.BUILTIN
-    runner, shipped = LiteRT(model, kernels=exact), probe
+    grain = grain_of(model)
+    exact = Kernels.REFERENCE if grain is Grain.INTEGER else Kernels.BUILTIN
+    runner = LiteRT(model, kernels=exact)
     original = LiteRT(float_model) if float_model is not None else None
-    rows: list[tuple[dict[str, Array], dict[str, Array], dict[str, Array], dict[str, Array]]] = []
+    inputs, outputs, reals = [], [], []
     for feed, _ in zip(feeds, range(count), strict=False):
-        inputs = _stored(fitted(feed.inputs, runner.inputs), runner.inputs)
-        reals = _in_order(original.run_float(fitted(feed.inputs, original.inputs)), runner) if original else {}
-        rows.append((inputs, runner.run(inputs), reals, shipped.run(inputs)))
-    if not rows:
+        inputs.append(_stored(fitted(feed.inputs, runner.inputs), runner.inputs))
+        outputs.append(runner.run(inputs[-1]))
+        reals.append(_in_order(original.run_float(fitted(feed.inputs, original.inputs)), runner) if original else {})
+    if not inputs:
         raise DatasetError("there are no samples to make golden samples of")
-    golden = Golden(*(_stack([row[i] for row in rows]) for i in range(3)))
-    near = _stack([row[3] for row in rows])
-    bounds = [_exact_bound(info, exact) for info in runner.outputs if info.is_quantized]
-    bounds += [_bound(info, golden.outputs[info.name], near[info.name]) for info in runner.outputs]
-    return golden, GoldenSpec(len(rows), exact.value, tuple(bounds))
+    golden = Golden(_stack(inputs), _stack(outputs), _stack(reals))
+    bounds: list[ParityBound] = []
+    for kernels in Kernels:
+        found = golden.outputs if kernels is exact else _run(model, golden, kernels)
+        bounds += [_bound(kernels, name, golden.outputs[name], found[name], grain) for name in found]
+    return golden, GoldenSpec(golden.count, exact.value, tuple(bounds))
 
 
-def _exact_bound(info: TensorInfo, kernels: Kernels) -> ParityBound:
-    return ParityBound(kernels.value, info.name, 0, None, 0.0)
+def grain_of(model: bytes) -> Grain:
+    """What the model's bytes say about how it computes. Raises ModelError."""
+    tensors = [tensor for graph in read(model).graphs for tensor in graph.tensors]
+    quantized = [tensor for tensor in tensors if tensor.is_quantized]
+    if any(not tensor.is_constant for tensor in quantized):
+        return Grain.INTEGER
+    return Grain.MIXED if quantized else Grain.FLOAT
 
 
-def _bound(info: TensorInfo, exact: Array, near: Array) -> ParityBound:
-    """How far XNNPACK may be, from how far it is here."""
-    observed = float(np.max(np.abs(near.astype(np.float64) - exact.astype(np.float64)), initial=0.0))
-    if exact.dtype.kind in "iub":
-        return ParityBound(Kernels.XNNPACK.value, info.name, 2 * round(observed) + 1, None, observed)
-    slack = _FLOAT_SLACK * float(np.max(np.abs(exact), initial=0.0))
-    return ParityBound(Kernels.XNNPACK.value, info.name, None, 2 * observed + slack, observed)
+def _run(model: bytes, golden: Golden, kernels: Kernels) -> dict[str, Array]:
+    """Outputs of other kernels for the golden inputs; the slow reference kernels see the first sample only."""
+    runner = LiteRT(model, kernels=kernels)
+    count = 1 if kernels is Kernels.REFERENCE else golden.count
+    return _stack([runner.run({name: a[i] for name, a in golden.inputs.items()}) for i in range(count)])
+
+
+def _bound(kernels: Kernels, name: str, golden: Array, found: Array, grain: Grain) -> ParityBound:
+    """The bound of one output from what was `found`, (samples, …), the first of the golden ones or all of them."""
+    reals = golden.astype(np.float64)
+    observed = float(np.max(np.abs(found.astype(np.float64) - reals[: len(found)]), initial=0.0))
+    is_exact = kernels is Kernels.REFERENCE and grain is Grain.INTEGER
+    if golden.dtype.kind in "iub":
+        steps = 0 if is_exact else 2 * round(observed) + 1
+        return ParityBound(kernels.value, name, steps, None, observed)
+    step = _FLOAT_SLACK if is_exact or grain is Grain.FLOAT else _COARSE_STEP
+    absolute = 2 * observed + step * float(np.max(np.abs(reals), initial=0.0))
+    return ParityBound(kernels.value, name, None, absolute, observed)
 
 
 def _stored(inputs: Mapping[str, Array], wanted: tuple[TensorInfo, ...]) -> dict[str, Array]:

@@ -14,7 +14,7 @@ from edgekit.verify.npz import fixed_entry
 SUFFIX = ".edgekit"
 
 
-def pack(folder: Path, file: Path) -> None:
+def pack_bundle(folder: Path, file: Path) -> None:
     """Write the bundle in `folder` to one zip file, atomically; the same bundle gives the same bytes.
 
     The bundle is checked first: a damaged one is not passed on. Errors as `open_bundle`, and StorageError.
@@ -22,7 +22,7 @@ def pack(folder: Path, file: Path) -> None:
     write_atomic(file, packed(open_bundle(folder)))
 
 
-def unpack(file: Path, folder: Path) -> None:
+def unpack_bundle(file: Path, folder: Path) -> None:
     """Write the packed bundle `file` out to `folder`, whole or not at all.
 
     Errors as `open_bundle`, and StorageError.

@@ -106,7 +106,7 @@ class Comparison:
 
 
 def compare_models(
-    a: bytes, b: bytes, feeds: Iterable[Feed], progress: Progress, options: CompareOptions | None = None
+    a: bytes, b: bytes, feeds: Iterable[Feed], options: CompareOptions, progress: Progress
 ) -> Comparison:
     """Compare every layer that `a` and `b` share, on the same samples; memory does not grow with their number.
 
@@ -116,7 +116,6 @@ def compare_models(
 
     Raises ModelError when a model cannot run or the two share no layer, DatasetError without samples.
     """
-    options = options or CompareOptions()
     side_a, side_b = _Side(a, options.kernels_a), _Side(b, options.kernels_b)
     matches = match_ops(side_a.graph, side_b.graph)
     if not matches:

@@ -13,14 +13,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgekit.bundle.golden import Grain, grain_of, make_golden
 from edgekit.bundle.manifest import FileEntry, Manifest
 from edgekit.bundle.measured import add_measurement
-from edgekit.bundle.pack import pack, unpack
+from edgekit.bundle.pack import pack_bundle, unpack_bundle
 from edgekit.bundle.read import is_safe, open_bundle, verify_bundle
 from edgekit.bundle.write import assemble, write_bundle
 from edgekit.core.errors import ModelError, StorageError, UsageError
 from edgekit.core.files import sha256_bytes
+from edgekit.runtime.litert import Kernels, LiteRT
+from tests.shared_data import shared
 from tests.unit.bundle.content import FEEDS, FLOAT, INTEGER, content, without_golden
+from tests.unit.verify.small_models import Sample
 
 
 @pytest.fixture
@@ -94,17 +98,19 @@ def test_golden_outputs_are_what_the_reference_kernels_give(folder: Path) -> Non
     assert np.array_equal(golden.inputs["x"], expected)
     assert np.array_equal(golden.outputs["layer0"], expected)
     assert np.array_equal(golden.float_outputs["layer0"], np.stack([f.inputs["x"] for f in FEEDS[:3]]))
-    exact, near = spec.bounds
-    assert (spec.kernels, exact.kernels, exact.steps, near.kernels) == ("reference", "reference", 0, "xnnpack")
-    assert near.steps == 2 * round(near.observed) + 1 and near.absolute is None
+    bounds = {bound.kernels: bound for bound in spec.bounds}
+    assert (spec.kernels, list(bounds)) == ("reference", ["xnnpack", "builtin", "reference"])
+    assert (bounds["reference"].steps, bounds["reference"].absolute) == (0, None)
+    for kernels in ("xnnpack", "builtin"):
+        assert bounds[kernels].steps == 2 * round(bounds[kernels].observed) + 1
 
 
 def test_golden_bounds_of_a_float_model_are_in_its_own_unit(tmp_path: Path) -> None:
     write_bundle(tmp_path / "b", content(model=FLOAT))
     spec = open_bundle(tmp_path / "b").manifest.golden
     assert spec is not None and spec.kernels == "builtin"
-    (bound,) = spec.bounds
-    assert bound.steps is None and bound.absolute == 2 * bound.observed + 1e-5
+    assert len(spec.bounds) == 3
+    assert all(b.steps is None and b.absolute == 2 * b.observed + 1e-5 for b in spec.bounds)
 
 
 @pytest.mark.parametrize("name", ["model.tflite", "golden.npz", "report.html"])
@@ -219,11 +225,11 @@ def test_golden_samples_must_fit_the_ports(folder: Path) -> None:
 def test_packed_and_unpacked_it_is_the_same(folder: Path, tmp_path: Path) -> None:
     add_measurement(folder, {"device": "local", "p50_us": 3.5})
     for name in ("one.edgekit", "two.edgekit"):
-        pack(folder, tmp_path / name)
+        pack_bundle(folder, tmp_path / name)
     assert (tmp_path / "one.edgekit").read_bytes() == (tmp_path / "two.edgekit").read_bytes()
     opened = open_bundle(tmp_path / "one.edgekit")
     assert (opened.manifest, opened.files) == (open_bundle(folder).manifest, open_bundle(folder).files)
-    unpack(tmp_path / "one.edgekit", tmp_path / "back")
+    unpack_bundle(tmp_path / "one.edgekit", tmp_path / "back")
     for path in folder.iterdir():
         assert (tmp_path / "back" / path.name).read_bytes() == path.read_bytes()
 
@@ -231,12 +237,12 @@ def test_packed_and_unpacked_it_is_the_same(folder: Path, tmp_path: Path) -> Non
 def test_a_damaged_bundle_is_not_packed(folder: Path, tmp_path: Path) -> None:
     (folder / "model.tflite").write_bytes(b"")
     with pytest.raises(ModelError, match="truncated"):
-        pack(folder, tmp_path / "p")
+        pack_bundle(folder, tmp_path / "p")
     assert not (tmp_path / "p").exists()
 
 
 def test_a_packed_bundle_with_a_flipped_byte_never_opens(folder: Path, tmp_path: Path) -> None:
-    pack(folder, tmp_path / "p")
+    pack_bundle(folder, tmp_path / "p")
     data = (tmp_path / "p").read_bytes()
     original = open_bundle(tmp_path / "p")
     for place in range(0, len(data), 97):
@@ -271,7 +277,7 @@ def test_hostile_archives(folder: Path, tmp_path: Path) -> None:
     for entries, message in cases:
         zipped(tmp_path / "bad", entries)
         with pytest.raises(ModelError, match=message):
-            unpack(tmp_path / "bad", tmp_path / "out")
+            unpack_bundle(tmp_path / "bad", tmp_path / "out")
         assert message in verify_bundle(tmp_path / "bad")[0]
     assert not (tmp_path / "out").exists() and not (tmp_path / "escaped").exists()
 
@@ -302,6 +308,36 @@ def test_measurements_that_come_together_all_arrive(folder: Path) -> None:
 
 
 def test_a_packed_bundle_takes_no_measurement(folder: Path, tmp_path: Path) -> None:
-    pack(folder, tmp_path / "p")
+    pack_bundle(folder, tmp_path / "p")
     with pytest.raises(UsageError, match="no bundle folder"):
         add_measurement(tmp_path / "p", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "grain"),
+    [
+        ("pretrainedResnet", Grain.FLOAT),
+        ("pretrainedResnet_quant", Grain.INTEGER),
+        ("kws_ref_model_float32", Grain.MIXED),
+    ],
+)
+def test_the_grain_of_real_models(name: str, grain: Grain) -> None:
+    assert grain_of(shared(f"models/mlperf_tiny/{name}.tflite").read_bytes()) is grain
+
+
+def test_golden_samples_of_a_real_integer_model() -> None:
+    """XNNPACK departs from the reference kernels by several steps on ResNet8: the bound must know."""
+    model = shared("models/mlperf_tiny/pretrainedResnet_quant.tflite").read_bytes()
+    images = np.load(shared("cifar10/cifar10_small_uint8.npz"))["test_x"]
+    feeds = [Sample({"input_1": x[None].astype(np.float32)}) for x in images]
+    golden, spec = make_golden(model, None, feeds, 16)
+    ((port, inputs),) = golden.inputs.items()
+    assert (golden.count, inputs.dtype, golden.float_outputs) == (16, np.dtype(np.int8), {})
+    bounds = {bound.kernels: bound for bound in spec.bounds}
+    assert bounds["reference"].steps == 0 and bounds["xnnpack"].observed > 1
+    (output,) = golden.outputs
+    for kernels in Kernels:
+        runner = LiteRT(model, kernels=kernels)
+        found = np.stack([runner.run({port: x})[output] for x in inputs])
+        steps = np.abs(found.astype(int) - golden.outputs[output].astype(int)).max()
+        assert steps <= (bounds[kernels.value].steps or 0)

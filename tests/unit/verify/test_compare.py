@@ -17,6 +17,7 @@ from tests.shared_data import shared
 from tests.unit.verify.small_models import Sample, float_chain, int8_chain
 
 EYE = np.eye(4)
+PLAIN = CompareOptions()
 FEEDS = [Sample({"x": np.array([[v, 1, -1, 0.5]], np.float32)}) for v in (1.0, -0.5, 0.25)]
 
 
@@ -24,7 +25,7 @@ def test_the_first_layer_that_errs_is_found() -> None:
     damaged = EYE.copy()
     damaged[0, 0] = 0.5
     a, b = float_chain(EYE, EYE, EYE), float_chain(EYE, damaged, EYE)
-    comparison = compare_models(a, b, FEEDS, Silent())
+    comparison = compare_models(a, b, FEEDS, PLAIN, Silent())
     assert [layer.sqnr_db == math.inf for layer in comparison.layers] == [True, False, False]
     first = comparison.first_drop()
     assert first is not None and first.tensor_a == "layer1"
@@ -35,7 +36,7 @@ def test_the_first_layer_that_errs_is_found() -> None:
 
 
 def test_the_error_is_that_of_all_samples() -> None:
-    comparison = compare_models(float_chain(EYE), float_chain(EYE * 1.5), FEEDS, Silent())
+    comparison = compare_models(float_chain(EYE), float_chain(EYE * 1.5), FEEDS, PLAIN, Silent())
     (layer,) = comparison.layers
     values = np.concatenate([f.inputs["x"] for f in FEEDS])
     assert layer.mse == float(np.mean(np.square(values / 2)))
@@ -48,7 +49,7 @@ def test_the_error_is_that_of_all_samples() -> None:
 def test_integers_against_floats(kernels: Kernels) -> None:
     integer = int8_chain((1 / 127, 1 / 127, 1 / 3), EYE, EYE)
     options = CompareOptions(kernels_b=kernels)
-    comparison = compare_models(float_chain(EYE, EYE), integer, FEEDS, Silent(), options)
+    comparison = compare_models(float_chain(EYE, EYE), integer, FEEDS, options, Silent())
     fine, coarse = comparison.layers
     assert (fine.dtype_a, fine.dtype_b, fine.weight_bytes_a, fine.weight_bytes_b) == ("float32", "int8", 64, 16)
     assert fine.sqnr_db > 40 and fine.inherited_db > 40
@@ -60,7 +61,7 @@ def test_integers_against_floats(kernels: Kernels) -> None:
 
 def test_layers_of_other_names_are_matched_by_place() -> None:
     renamed = float_chain(EYE, EYE).replace(b"layer", b"other")
-    comparison = compare_models(float_chain(EYE, EYE), renamed, FEEDS, Silent())
+    comparison = compare_models(float_chain(EYE, EYE), renamed, FEEDS, PLAIN, Silent())
     assert [(x.tensor_a, x.tensor_b, x.matched_by) for x in comparison.layers] == [
         ("layer0", "other0", MatchedBy.ORDER),
         ("layer1", "other1", MatchedBy.ORDER),
@@ -69,22 +70,22 @@ def test_layers_of_other_names_are_matched_by_place() -> None:
 
 
 def test_layers_that_only_one_has_are_named() -> None:
-    comparison = compare_models(float_chain(EYE, EYE[:2]), float_chain(EYE), FEEDS, Silent())
+    comparison = compare_models(float_chain(EYE, EYE[:2]), float_chain(EYE), FEEDS, PLAIN, Silent())
     assert (comparison.only_a, comparison.only_b) == (("layer1",), ())
     assert [layer.tensor_a for layer in comparison.layers] == ["layer0"]
 
 
 def test_json_both_ways() -> None:
-    comparison = compare_models(float_chain(EYE), float_chain(EYE), FEEDS, Silent())
+    comparison = compare_models(float_chain(EYE), float_chain(EYE), FEEDS, PLAIN, Silent())
     text = json.dumps(comparison.to_json(), allow_nan=False)
     assert Comparison.from_json(json.loads(text)) == comparison
 
 
 def test_no_samples_and_nothing_in_common() -> None:
     with pytest.raises(DatasetError, match="no samples"):
-        compare_models(float_chain(EYE), float_chain(EYE), [], Silent())
+        compare_models(float_chain(EYE), float_chain(EYE), [], PLAIN, Silent())
     with pytest.raises(ModelError, match="no layer in common"):
-        compare_models(float_chain(EYE), float_chain(EYE[:2]), FEEDS, Silent())
+        compare_models(float_chain(EYE), float_chain(EYE[:2]), FEEDS, PLAIN, Silent())
 
 
 def test_independent_errors_add_as_powers() -> None:
@@ -100,7 +101,7 @@ def test_resnet8_is_matched_whole() -> None:
     a = shared("models/mlperf_tiny/pretrainedResnet.tflite").read_bytes()
     b = shared("models/mlperf_tiny/pretrainedResnet_quant.tflite").read_bytes()
     feeds = [Sample({"input_1": x[None].astype(np.float32)}) for x in data]
-    comparison = compare_models(a, b, feeds, Silent())
+    comparison = compare_models(a, b, feeds, PLAIN, Silent())
     assert len(comparison.layers) == 16 and comparison.only_a == comparison.only_b == ()
     assert all(layer.sqnr_db > 8 for layer in comparison.layers)
     assert sum(x.weight_bytes_b for x in comparison.layers) < 0.3 * sum(x.weight_bytes_a for x in comparison.layers)
