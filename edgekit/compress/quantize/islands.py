@@ -15,6 +15,8 @@ from edgekit.compress.ranges import TensorRange
 from edgekit.graph.model import Graph, Op, Quantization, Tensor
 from edgekit.graph.types import DType
 
+INTEGER = "_integer"
+"""What the name of an output that became integer has behind it."""
 # The output's grid is the input's.
 SAME_GRID = frozenset({"SQUEEZE", "EXPAND_DIMS", "TILE", "DEPTH_TO_SPACE", "BATCH_TO_SPACE_ND", "SPACE_TO_BATCH_ND",
                        "REVERSE_V2", "REDUCE_MAX", "SPACE_TO_DEPTH"})  # fmt: skip
@@ -54,7 +56,7 @@ def _integer_output(graph: Graph, op: Op, stored: Tensor, ranges: Mapping[str, T
     """Let `op` write integers; what still reads floats gets them through a DEQUANTIZE."""
     real = op.outputs[0]
     grid = _grid(op, stored, ranges)
-    whole = new_quantized(f"{real.name}_integer", real, stored.dtype, grid)
+    whole = new_quantized(f"{real.name}{INTEGER}", real, stored.dtype, grid)
     graph.add_tensor(whole)
     op.outputs[0] = whole
     back = new_op("DEQUANTIZE", [whole], [real])

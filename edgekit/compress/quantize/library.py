@@ -85,8 +85,9 @@ def quantize(
             for treatment, scopes in groups:
                 everything, config = qtyping.TFLOperationName.ALL_SUPPORTED, _config(treatment.precision)
                 engine.update_quantization_recipe(_exactly(scopes), everything, config, _key(treatment))
-                if treatment.precision.activation_bits < 32 and not float_boundary:
-                    _quantize_boundary(engine, config)
+            static = [t.precision for t, _ in groups if t.precision.activation_bits < 32]
+            if static and not float_boundary:
+                _quantize_boundary(engine, _config(static[0]))
             found = {name: _qsv(s) for name, s in statistics.items()}
             result = engine.quantize(found or None, enable_progress_bar=False, enable_progress_report=False)
     except (ValueError, RuntimeError, KeyError, IndexError, TypeError, AttributeError, AssertionError) as error:
@@ -157,7 +158,8 @@ def _exactly(scopes: Iterable[str]) -> str:
 def _qsv(statistics: Statistics) -> dict[str, Any]:
     found: dict[str, Any] = {"min": statistics.low, "max": statistics.high}
     if statistics.hessian is not None:
-        found |= {"hessian": statistics.hessian, "mu2": np.diag(statistics.hessian) / 2, "num_samples": 1}
+        hessian = statistics.hessian.copy()  # the library works on it in place
+        found |= {"hessian": hessian, "mu2": np.diag(hessian) / 2, "num_samples": 1}
     return found
 
 

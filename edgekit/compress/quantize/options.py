@@ -44,6 +44,10 @@ class Algorithm(enum.Enum):
     OSCAR = "oscar"
 
 
+LOOKING = frozenset({Algorithm.GPTQ, Algorithm.OSCAR})
+"""The algorithms that need the activations' second moments."""
+
+
 @dataclass(frozen=True, slots=True)
 class KindAlgorithm:
     """The algorithm for one kind of operator."""
@@ -62,6 +66,12 @@ class QuantizeOptions:
     algorithms: Annotated[tuple[KindAlgorithm, ...], "the same for single kinds of operators"] = ()
     exclude: Annotated[tuple[str, ...], "operators that stay float: names, or patterns with * and ?"] = ()
     calibration: CalibrateOptions = field(default=CalibrateOptions())
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Whether samples are needed: for integer activations, or for an algorithm that looks at activations."""
+        chosen = {self.algorithm, *(a.algorithm for a in self.algorithms)}
+        return self.scheme.is_static or (self.scheme is Scheme.DYNAMIC and not LOOKING.isdisjoint(chosen))
 
     @staticmethod
     def from_mapping(mapping: Mapping[str, object]) -> QuantizeOptions:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "BATCH_MATMUL",
                       "EMBEDDING_LOOKUP"})  # fmt: skip
+_FLOAT_INPUT = frozenset({Algorithm.HADAMARD, Algorithm.OSCAR})  # the library rotates or scales it in float
 FOUR_BITS = frozenset({"CONV_2D", "FULLY_CONNECTED"})
 _WEIGHTS_AT = {"BATCH_MATMUL": (0, 1)}  # elsewhere the second input holds them
 
@@ -126,6 +127,8 @@ def _algorithm(op: Op, precision: Precision, options: QuantizeOptions) -> tuple[
     if held is None:
         return Algorithm.MIN_MAX, ""
     asked = next((a.algorithm for a in options.algorithms if a.kind == op.kind), options.algorithm)
+    if asked in _FLOAT_INPUT and precision.activation_bits < 32:
+        return Algorithm.MIN_MAX, f"{asked.value} needs a float input, so it is for the scheme dynamic; min-max instead"
     if not library.supports(op.kind, Treatment(precision, asked)):
         return Algorithm.MIN_MAX, f"the library has no {asked.value} for {op.kind}, so min-max"
     if asked is Algorithm.MSE and _has_dead_channel(op, held):

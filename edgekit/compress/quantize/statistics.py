@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekit.compress.quantize.library import Statistics
-from edgekit.compress.quantize.options import Algorithm
+from edgekit.compress.quantize.options import LOOKING
 from edgekit.compress.quantize.plan import Assignment, Precision
 from edgekit.compress.quantize.select import weights
 from edgekit.compress.ranges import Ranges, TensorRange
+from edgekit.compress.watching import INPUT_SCALE, SAME_VALUES, data_input
 from edgekit.graph.model import Graph, Op, Tensor
 
 _BIAS_MAX = 2.0**30  # a bias in int32, with as much room again for the sum of products
@@ -24,24 +25,25 @@ def gather(
 ) -> dict[str, Statistics]:
     """Statistics by the short names of `graph`'s tensors; `original` maps these to the names of `ranges` and `plan`."""
     found: dict[str, Statistics] = {}
+    by_name = {a.op: a for a in plan}
     for tensor in graph.tensors:
         if known := ranges.by_tensor.get(original[tensor.name]):
             usable = known if known.max > known.min else _UNKNOWN
             found[tensor.name] = _bounds(usable.min, usable.max)
-    by_name = {a.op: a for a in plan}
     for op in graph.ops:
-        assignment = by_name.get(original[op.name])
-        if assignment is None or assignment.precision.activation_bits == 32:
+        assignment = by_name.get(original[op.name]) if op.outputs else None
+        if assignment is None:
             continue
-        _bound_weights(op, assignment, found)
-        if assignment.algorithm in (Algorithm.GPTQ, Algorithm.OSCAR):
+        if assignment.precision.activation_bits < 32:
+            _bound_weights(op, assignment, found)
+        if assignment.algorithm in LOOKING:
             _tell_hessian(graph, op, ranges.hessians.get(original[_data(op).name]), found)
     return found
 
 
 def hessian_inputs(graph: Graph, plan: tuple[Assignment, ...]) -> frozenset[str]:
     """The tensors whose X'X the plan's algorithms need."""
-    wanted = {a.op for a in plan if a.algorithm in (Algorithm.GPTQ, Algorithm.OSCAR)}
+    wanted = {a.op for a in plan if a.algorithm in LOOKING}
     return frozenset(_data(op).name for op in graph.ops if op.name in wanted)
 
 
@@ -88,12 +90,15 @@ def _tell_hessian(graph: Graph, op: Op, hessian: npt.NDArray[np.float32] | None,
 
 
 def _upstream(graph: Graph, tensor: Tensor) -> Iterator[Tensor]:
-    """A tensor and those before it that hold the same values in another shape."""
+    """A tensor, and those before it whose statistics the library copies along."""
     yield tensor
     maker = graph.producer(tensor)
-    while maker is not None and maker.kind in ("RESHAPE", "TRANSPOSE") and maker.inputs[0] is not None:
-        yield maker.inputs[0]
-        maker = graph.producer(maker.inputs[0])
+    while maker is not None and maker.kind in SAME_VALUES | INPUT_SCALE:
+        source = data_input(maker)
+        if source is None:
+            return
+        yield source
+        maker = graph.producer(source)
 
 
 def _data(op: Op) -> Tensor:

@@ -42,7 +42,7 @@ class Quantize:
     def requires(self, model: Model, options: QuantizeOptions, setting: Setting) -> None:
         """Samples for a static scheme, something to quantize, and kernels on the target for what will come out."""
         model = with_unique_names(model)
-        if options.scheme.is_static and setting.samples is None and setting.ranges is None:
+        if options.needs_calibration and setting.samples is None and setting.ranges is None:
             raise UsageError(
                 f"{options.scheme.value} needs calibration samples, and there are none",
                 "give --calibration, or choose the scheme dynamic or float16",
@@ -59,7 +59,7 @@ class Quantize:
         self.requires(model, options, setting)
         model = with_unique_names(model)
         assignments = assign(model, options, setting.target)
-        ranges = _ranges(model, options, assignments, setting) if options.scheme.is_static else None
+        ranges = _ranges(model, options, assignments, setting) if options.needs_calibration else None
         before, after = _weight_bytes(model, assignments)
         return QuantizePlan(options, assignments, ranges, before, after)
 
