@@ -107,7 +107,7 @@ def steadiness(samples: Sequence[float], tolerance: float = TOLERANCE) -> Steadi
         return Steadiness(False, f"{len(samples)} runs are too few to say how sure the median is")
     median = percentile(samples, 50)
     width = max(interval.high - median, median - interval.low)
-    unsteady = f"not measurable to {tolerance:.0%} here"
+    unsteady = f"not measurable to {100 * tolerance:.3g} % here"
     if width > tolerance * median:
         return Steadiness(False, f"{unsteady}: the median is known to {_share(width, median)}")
     if len(samples) >= _DRIFT_MIN_COUNT:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from edgekit.core.units import format_bytes, format_count, format_us
@@ -31,6 +32,8 @@ from edgekit.report.words import (
 
 _COLOURS = {"pass": "32", "fail": "31", "not measured": "33", "runs": "32", "slow": "33", "cannot": "31"}
 _NAME_WIDTH = 44
+WIDTH = 100
+_NARROWEST = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +47,26 @@ class Paint:
         return f"\x1b[{_COLOURS[state]}m{words}\x1b[0m" if self.on and state in _COLOURS else words
 
 
-def render_text(report: Report, colour: bool = False) -> str:
-    """The report in lines of about 80 columns, without a trailing newline."""
+def render_text(report: Report, colour: bool = False, width: int = WIDTH) -> str:
+    """The report without a trailing newline; sentences are wrapped at `width` columns, tables are not."""
     paint = Paint(colour)
     parts = [
         _head(report, paint),
-        _summary(report),
-        *(_measurement_table(m) for m in report.measurements),
+        _summary(report, width),
+        *(_measurement_table(m, width) for m in report.measurements),
         _layers(report),
-        _operators(report, paint),
+        _operators(report, paint, width),
         gates_table(report.gates, paint),
-        "\n".join(f"note: {safe(warning)}" for warning in report.warnings),
+        _pairs([("note", warning) for warning in report.warnings], width),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def render_measurement(measurement: Measurement, gates: tuple[Gate, ...], colour: bool = False) -> str:
+def render_measurement(
+    measurement: Measurement, gates: tuple[Gate, ...], colour: bool = False, width: int = WIDTH
+) -> str:
     """What `edgekit check` prints: the measurement and the gates that it was held against."""
-    parts = [_measurement_table(measurement), profile_table(measurement), gates_table(gates, Paint(colour))]
+    parts = [_measurement_table(measurement, width), profile_table(measurement), gates_table(gates, Paint(colour))]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -81,11 +86,11 @@ def render_targets(index: Index, colour: bool = False) -> str:
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> str:
     """A table with two spaces between columns; `sides` has `<` or `>` for each column."""
     lines = [head, *rows]
-    widths = [max(width(line[i]) for line in lines) for i in range(len(head))]
+    widths = [max(columns_of(line[i]) for line in lines) for i in range(len(head))]
     return "\n".join("  ".join(map(_padded, line, widths, sides)).rstrip() for line in lines)
 
 
-def width(text: str) -> int:
+def columns_of(text: str) -> int:
     """Columns of a terminal that `text` takes: no colour codes, two for wide characters, none for combining ones."""
     total, inside = 0, False
     for character in text:
@@ -109,7 +114,7 @@ def shortened(text: str, limit: int = _NAME_WIDTH) -> str:
 
 
 def _padded(cell: str, space: int, side: str) -> str:
-    gap = " " * (space - width(cell))
+    gap = " " * (space - columns_of(cell))
     return gap + cell if side == ">" else cell + gap
 
 
@@ -118,7 +123,7 @@ def _head(report: Report, paint: Paint) -> str:
     return f"{safe(report.title)}\n{paint(verdict_words(report), state)}"
 
 
-def _summary(report: Report) -> str:
+def _summary(report: Report, width: int) -> str:
     rows = [("size", size_words(report.size))]
     if accuracy := report.accuracy:
         rows.append((accuracy.metric, f"{score_words(accuracy.before, accuracy.unit)} before"))
@@ -131,15 +136,26 @@ def _summary(report: Report) -> str:
         rows.append(("peak activations", peak))
     if check := report.import_check:
         rows.append(("import", f"{safe(check.importer)}, largest difference {number(check.max_abs_difference, 3)}"))
-    return _pairs(rows)
+    return _pairs(rows, width)
 
 
-def _pairs(rows: Sequence[tuple[str, str]]) -> str:
-    space = max(len(label) for label, _ in rows)
-    return "\n".join(f"{safe(label):<{space}}  {safe(words)}".rstrip() for label, words in rows)
+def _pairs(rows: Sequence[tuple[str, str]], width: int) -> str:
+    """Labels on the left, words on the right and wrapped there."""
+    space = max((len(label) for label, _ in rows), default=0) + 2
+    lines: list[str] = []
+    for label, words in rows:
+        wrapped = textwrap.wrap(safe(words), max(width - space, _NARROWEST)) or [""]
+        lines += [f"{safe(name):<{space}}{line}".rstrip() for name, line in zip(_once(label), wrapped, strict=False)]
+    return "\n".join(lines)
 
 
-def _measurement_table(measurement: Measurement) -> str:
+def _once(label: str) -> Iterator[str]:
+    yield label
+    while True:
+        yield ""
+
+
+def _measurement_table(measurement: Measurement, width: int) -> str:
     latency = measurement.latency
     rows = [
         ("device", f"{measurement.device}, {measurement.conditions.cpu}"),
@@ -153,7 +169,7 @@ def _measurement_table(measurement: Measurement) -> str:
         rows.append(("peak memory", f"{format_bytes(memory.peak_bytes)}, {memory.includes}"))
     rows.append(("parity", parity_words(measurement.parity)))
     rows += [("note", warning) for warning in measurement.warnings]
-    return _pairs(rows)
+    return _pairs(rows, width)
 
 
 def profile_table(measurement: Measurement, limit: int = 10) -> str:
@@ -184,7 +200,7 @@ def _layers(report: Report) -> str:
     return f"{table}\n{len(worst)} of {len(report.layers)} layers"
 
 
-def _operators(report: Report, paint: Paint) -> str:
+def _operators(report: Report, paint: Paint, width: int) -> str:
     if not report.operators:
         return ""
     rows = [
@@ -194,11 +210,12 @@ def _operators(report: Report, paint: Paint) -> str:
             format_count(row.macs) if row.macs else NO_VALUE,
             format_bytes(row.weight_bytes) if row.weight_bytes else NO_VALUE,
             paint(row.level.value, row.level.value),
-            safe(row.note) if row.level is not Level.RUNS else "",
         )
         for row in report.operators
     ]
-    return columns(("operator", "count", "MACs", "weights", "on target", ""), rows, "<>>><<")
+    table = columns(("operator", "count", "MACs", "weights", "on target"), rows, "<>>><")
+    remarks = [(row.kind, row.note) for row in report.operators if row.note and row.level is not Level.RUNS]
+    return f"{table}\n{_pairs(remarks, width)}".rstrip()
 
 
 def gates_table(gates: tuple[Gate, ...], paint: Paint) -> str:
