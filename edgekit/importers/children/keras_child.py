@@ -42,8 +42,12 @@ def read_config(path: Path) -> Any:
     """The model's configuration, of which nothing is run. Raises ModelError for damage and weights-only files."""
     try:
         text = _zip_config(path) if zipfile.is_zipfile(path) else _hdf5_config(path)
-        return json.loads(text)
-    except (OSError, ValueError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile) as error:
+        config = json.loads(text)
+        modernised(config)  # nothing below goes deeper than this
+        return config
+    except RecursionError as error:
+        raise ModelError(f"{path} is damaged: its configuration is nested too deeply") from error
+    except (OSError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path} is damaged: {_first_line(error)}") from error
 
 
@@ -144,9 +148,8 @@ def forward(model: Any, tensors: Sequence[Any]) -> dict[str, Any]:
     """Outputs by name for inputs in the model's order."""
     import keras
 
-    structure = keras.tree.pack_sequence_as(model.input, list(tensors)) if len(tensors) > 1 else tensors[0]
-    if isinstance(model.input, (dict, list, tuple)) and len(tensors) == 1:
-        structure = keras.tree.pack_sequence_as(model.input, list(tensors))
+    alone = isinstance(model, keras.Sequential)  # which does not know its input before it is called
+    structure = tensors[0] if alone else keras.tree.pack_sequence_as(model.input, list(tensors))
     return outputs_by_name(model, model(structure, training=False))
 
 
