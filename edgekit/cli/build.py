@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from edgekit.cli.guard import guarded
 from edgekit.cli.progress import TerminalProgress
 
 if TYPE_CHECKING:
-    from edgekit.pipeline import BuildRequest
+    from edgekit.pipeline import BuildRequest, TargetResult
 
 
 @click.command()
@@ -90,32 +91,30 @@ def run_build(request: BuildRequest, cache: Path | None, json_path: Path | None,
     from edgekit.cli.main import show_error
     from edgekit.cli.output import write_json
     from edgekit.core.cache import Cache, default_cache_folder
-    from edgekit.pipeline import Workshop, build, write_index
+    from edgekit.pipeline import Workshop, build
     from edgekit.report.json import report_to_json
-    from edgekit.report.text import render_text
 
     results = build(request, Workshop(Cache(cache or default_cache_folder()), progress))
-    for result in results:
-        if result.report is not None:
-            click.echo(render_text(result.report, colour=_colour(), width=_width()))
-            click.echo(f"  bundle  {result.folder}\n  report  {result.folder / 'report.html'}\n")
-    if index := write_index(request, results):
-        click.echo(f"  all targets  {index}")
     if json_path is not None:
         write_json(json_path, [report_to_json(r.report) for r in results if r.report is not None])
+    if json_path is None or str(json_path) != "-":
+        _show(request, results)
     failures = [failure for result in results if (failure := result.failure)]
     for failure in failures:
         show_error(failure)
     return failures[0].exit_code if failures else 0
 
 
-def _colour() -> bool:
-    import sys
+def _show(request: BuildRequest, results: tuple[TargetResult, ...]) -> None:
+    """One target: its report. Several: a line each, and the page that compares them."""
+    from edgekit.pipeline import index_of, write_index
+    from edgekit.report.text import render_targets, render_text
 
-    return sys.stdout.isatty()
-
-
-def _width() -> int:
-    import shutil
-
-    return min(shutil.get_terminal_size((100, 24)).columns, 120)
+    colour = sys.stdout.isatty()
+    built = [result for result in results if result.report is not None]
+    if len(built) == 1 and built[0].report is not None:
+        click.echo(render_text(built[0].report, colour))
+        click.echo(f"report  {built[0].folder / 'report.html'}")
+    elif built:
+        click.echo(render_targets(index_of(request, results), colour))
+        click.echo(f"report  {write_index(request, results)}")

@@ -15,7 +15,7 @@ PATH = click.Path(path_type=Path)
 @click.command()
 @click.argument("bundle", type=PATH)
 @click.option("--device", required=True, metavar="URI", help="Where to run it, such as local.")
-@click.option("--runs", type=click.IntRange(1), help="How many timed runs; without it as many as settle the median.")
+@click.option("--runs", type=click.IntRange(1), default=200, show_default=True, help="How many timed runs.")
 @click.option("--warmup", type=click.IntRange(0), help="How many runs before; without it until the latency settles.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--budget", "budgets", multiple=True, metavar="KEY=VALUE", help="A limit over the bundle's own.")
@@ -23,7 +23,7 @@ PATH = click.Path(path_type=Path)
 def check(
     bundle: Path,
     device: str,
-    runs: int | None,
+    runs: int,
     warmup: int | None,
     threads: int,
     budgets: tuple[str, ...],
@@ -39,14 +39,16 @@ def check(
     from edgekit.measure.check import CheckOptions, check_bundle
     from edgekit.measure.gates import describe, evaluate_gates, failed_gates
     from edgekit.report.text import render_measurement
-    from edgekit.targets.target import Budget, parse_budget
+    from edgekit.targets.target import Budget, kib_of, parse_budget
     from edgekit.transports.uri import parse_device
 
     opened = open_bundle(bundle)
     budget = Budget(**opened.manifest.budget).merge(dict(parse_budget(text) for text in budgets))
     options = CheckOptions(runs=runs, warmup=warmup, threads=threads)
     measurement = check_bundle(opened, parse_device(device), options, TerminalProgress())
-    values = {**opened.gate_values(), **measurement.gate_values()}
+    values = {"model_kib": kib_of(len(opened.model_bytes)), **measurement.gate_values()}
+    if opened.manifest.verification is not None:
+        values["accuracy_drop"] = opened.manifest.verification.drop_points
     gates = evaluate_gates(budget, values, measurement.gate_notes())
     if bundle.is_dir():
         add_measurement(bundle, measurement.to_json())

@@ -30,8 +30,8 @@ def inspect(model: Path, ops: bool, target: str, json_path: Path | None) -> int:
     """
 
     def work(progress: TerminalProgress) -> int:
-        from edgekit.graph.codec import read
         from edgekit.cli.load import model_bytes
+        from edgekit.graph.codec import read
         from edgekit.targets.load import load_target
 
         data = model_bytes(model, progress)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edgekit.core.progress import Progress, Silent
 
 if TYPE_CHECKING:
-    from edgekit.data.feed import Feed
+    from edgekit.data.feed import Feed, ModelInput
 
 RANDOM_SEED = 0
 
@@ -40,16 +40,15 @@ def feeds_for(model: bytes, data: Path | None, limit: int) -> Iterator[Feed]:
         yield from _random(ports, limit)
 
 
-def _random(ports: list[object], limit: int) -> Iterator[Feed]:
+def _random(ports: list[ModelInput], limit: int) -> Iterator[Feed]:
     import numpy as np
 
-    from edgekit.data.feed import Feed, ModelInput
+    from edgekit.data.feed import Feed
 
     generator = np.random.default_rng(RANDOM_SEED)
     for _ in range(limit):
         inputs = {}
         for port in ports:
-            assert isinstance(port, ModelInput)
-            values = generator.standard_normal(port.shape)
-            inputs[port.name] = values.astype(port.dtype) if port.dtype.kind == "f" else np.zeros(port.shape, port.dtype)
+            values = generator.standard_normal(port.shape) if port.dtype.kind == "f" else np.zeros(port.shape)
+            inputs[port.name] = values.astype(port.dtype)
         yield Feed(inputs, None)

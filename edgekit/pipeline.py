@@ -1,0 +1,469 @@
+"""The main job, in the order in which it happens. Read this first.
+
+    file ─ import ─▶ float model ─ recipe ─▶ result ─ verify ─▶ golden samples ─ measure ─▶ gates ─▶ report ─▶ bundle
+
+`build` is that line for one or more targets. Each stage is a function below it and gets only what it needs. What a
+stage makes is kept in the cache under the hashes of all that it depends on: ten targets import once and calibrate
+once, and an interrupted build goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from edgekit.bundle.golden import Golden, make_golden
+from edgekit.bundle.manifest import DatasetRef, GoldenSpec, Provenance, SourceRef, TargetRef
+from edgekit.bundle.measured import add_measurement
+from edgekit.bundle.read import open_bundle
+from edgekit.bundle.versions import versions
+from edgekit.bundle.write import BundleContent, write_bundle
+from edgekit.compress.calibrate import CalibrateOptions, calibrate
+from edgekit.compress.options import write_options
+from edgekit.compress.ranges import Ranges
+from edgekit.compress.registry import STEPS
+from edgekit.compress.step import Feed, RangeSource, Setting
+from edgekit.core.cache import Cache
+from edgekit.core.errors import EdgekitError, GateError
+from edgekit.core.files import sha256_bytes, write_atomic
+from edgekit.core.progress import Progress
+from edgekit.data.dataset import Dataset, open_dataset
+from edgekit.data.feed import Binding, ModelInput, bind
+from edgekit.graph.check import check
+from edgekit.graph.codec import read, write
+from edgekit.graph.model import Model
+from edgekit.importers.base import ImportOptions, ImportReport, source_sha256
+from edgekit.importers.registry import import_model
+from edgekit.measure.check import CheckOptions, check_bundle
+from edgekit.measure.gates import Gate, describe, evaluate_gates, failed_gates
+from edgekit.measure.measurement import Measurement
+from edgekit.recipe import Recipe, StepUse, load_recipe, with_settings
+from edgekit.report.assemble import Parts, assemble
+from edgekit.report.html import render_html
+from edgekit.report.html_index import render_index
+from edgekit.report.model import Entry, Fact, Index, Report, StepRow
+from edgekit.runtime.litert import Kernels
+from edgekit.targets.rules import require_support
+from edgekit.targets.target import Kind, Target, kib_of
+from edgekit.transports.uri import LOCAL, parse_device
+from edgekit.verify.compare import CompareOptions, Comparison, compare_models
+from edgekit.verify.evaluate import EvaluateOptions, evaluate
+from edgekit.verify.outputs import FloatOutputs, float_outputs
+from edgekit.verify.verification import Metric, On, Verification
+
+SELF_CHECK_SAMPLES = 8
+LAYER_SAMPLES = 16
+GOLDEN_SAMPLES = 8
+LOCAL_RUNS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRequest:
+    """What a person asks for.
+
+    Attributes:
+        model: the file or folder of the trained model.
+        targets: the device classes to build for.
+        output: each bundle goes to `output/<target>`.
+        recipe: a preset or file; None takes each target's default.
+        settings: `step.option=value`, put over the recipe.
+        calibration: samples without labels, for steps.
+        evaluation: samples with labels, for verification alone.
+        evaluation_limit: verify on at most so many of them.
+        budgets: limits put over the target's own.
+        imports: how to import.
+        devices: where to measure; none: this machine, for the report but not for the gates.
+    """
+
+    model: Path
+    targets: tuple[Target, ...]
+    output: Path
+    recipe: str | None = None
+    settings: tuple[str, ...] = ()
+    calibration: Path | None = None
+    evaluation: Path | None = None
+    evaluation_limit: int | None = None
+    budgets: Mapping[str, float] = field(default_factory=dict)
+    imports: ImportOptions = field(default_factory=ImportOptions)
+    devices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where stages keep results and tell of their progress."""
+
+    cache: Cache
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Artifact:
+    """A model with its bytes and their hash."""
+
+    model: Model
+    data: bytes
+    sha256: str
+
+    @staticmethod
+    def of(data: bytes) -> Artifact:
+        """From the bytes of a .tflite file. Raises ModelError."""
+        return Artifact(read(data), data, sha256_bytes(data))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """The imported float model."""
+
+    name: str
+    artifact: Artifact
+    report: ImportReport
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TargetResult:
+    """What one target got: a bundle and its report, or the error that stopped it."""
+
+    target: Target
+    folder: Path
+    report: Report | None = None
+    error: EdgekitError | None = None
+
+    @property
+    def failure(self) -> EdgekitError | None:
+        """Why this target has not passed, or None."""
+        if self.error is not None or self.report is None:
+            return self.error
+        if failed_gates(self.report.gates):
+            return GateError(f"{self.target.name}: {describe(self.report.gates)}")
+        wrong = next((m for m in self.report.measurements if not m.parity.passed), None)
+        if wrong is not None:
+            where = f"{self.target.name}: {wrong.device} computes something else"
+            return GateError(f"{where}: {wrong.parity.first_difference}")
+        return None
+
+
+def build(request: BuildRequest, workshop: Workshop) -> tuple[TargetResult, ...]:
+    """Do the main job. A target that cannot be built does not stop the others.
+
+    Raises UsageError, ModelError and MissingError for what concerns all targets; what concerns one is in its result.
+    """
+    paths = {"calibration": request.calibration, "evaluation": request.evaluation}
+    datasets = {role: open_dataset(path) for role, path in paths.items() if path is not None}
+    recipes = [recipe_for(target, request) for target in request.targets]
+    source = import_stage(request, datasets.get("calibration"), workshop)
+    bindings = {role: bind(dataset, model_inputs(source.artifact.model)) for role, dataset in datasets.items()}
+    jobs = [Job(request, workshop, source, bindings, *pair) for pair in zip(request.targets, recipes, strict=True)]
+    return tuple(_result_or_error(job) for job in jobs)
+
+
+def recipe_for(target: Target, request: BuildRequest) -> Recipe:
+    """The recipe that was asked for, or the target's own, with the request's settings; every option is checked."""
+    recipe = with_settings(load_recipe(request.recipe or target.recipe_default), request.settings)
+    for use in recipe.steps:
+        STEPS.load(use.use).options(use.mapping())
+    return recipe
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """One target's share of a build."""
+
+    request: BuildRequest
+    workshop: Workshop
+    source: Source
+    bindings: Mapping[str, Binding]
+    target: Target
+    recipe: Recipe
+
+    @property
+    def folder(self) -> Path:
+        """Where the bundle goes."""
+        return self.request.output / self.target.name
+
+
+def _result_or_error(job: Job) -> TargetResult:
+    try:
+        return build_for_target(job)
+    except EdgekitError as error:
+        return TargetResult(job.target, job.folder, error=error)
+
+
+def build_for_target(job: Job) -> TargetResult:
+    """The line of this module's title, from the float model on, for one target."""
+    result, steps = compress_stage(job)
+    require_support(result.model, job.target)
+    verification = verify_stage(job, result)
+    golden = golden_stage(job, result)
+    content = _content(job, result, verification, golden)
+    measurements = measure_stage(job, content)
+    gates = gate_stage(job, content, verification, measurements)
+    report = assemble(
+        Parts(
+            name=job.source.name,
+            target=job.target,
+            result=result.model,
+            source_bytes=len(job.source.artifact.data),
+            result_bytes=len(result.data),
+            imported=job.source.report,
+            provenance=content.provenance,
+            steps=steps,
+            verification=verification,
+            layers=layer_stage(job, result),
+            measurements=measurements,
+            gates=gates,
+        )
+    )
+    write_bundle(job.folder, replace(content, report_html=render_html(report).encode()))
+    for measurement in measurements:
+        add_measurement(job.folder, measurement.to_json())
+    return TargetResult(job.target, job.folder, report)
+
+
+def import_stage(request: BuildRequest, samples: Dataset | None, workshop: Workshop) -> Source:
+    """The float model, checked against its source framework on the first calibration samples."""
+    digest = source_sha256(request.model)
+    key = {"source": digest, "samples": samples.digest if samples else None, **request.imports.key(), **_versions()}
+
+    def make(folder: Path) -> None:
+        options = replace(request.imports, samples=_self_check_samples(samples))
+        imported = import_model(request.model, options, workshop.progress)
+        (folder / "model.tflite").write_bytes(write(imported.model))
+        (folder / "report.json").write_text(json.dumps(imported.report.to_json()))
+
+    folder = workshop.cache.get("import", key, make)
+    report = ImportReport.from_json(json.loads((folder / "report.json").read_text()))
+    return Source(request.model.name, Artifact.of((folder / "model.tflite").read_bytes()), report)
+
+
+def compress_stage(job: Job) -> tuple[Artifact, tuple[StepRow, ...]]:
+    """The recipe, step by step, each on the result of the one before."""
+    artifact, rows = job.source.artifact, []
+    for use in job.recipe.steps:
+        artifact, row = _step(job, artifact, use)
+        rows.append(row)
+    return artifact, tuple(rows)
+
+
+def _step(job: Job, before: Artifact, use: StepUse) -> tuple[Artifact, StepRow]:
+    """One step: it says what it needs, decides, and then does what it decided."""
+    step = STEPS.load(use.use)
+    options = step.options(use.mapping())
+    binding = job.bindings.get("calibration")
+    progress = job.workshop.progress
+    setting = Setting(job.target, progress=progress)
+    if binding:
+        setting = Setting(job.target, CalibrationSamples(binding), _kept_ranges(binding, job.workshop), progress)
+    step.requires(before.model, options, setting)
+    digest = binding.dataset.digest if binding else None
+    key = {"model": before.sha256, "use": use.use, "options": write_options(options), "samples": digest,
+           "target": job.target.name, "rules": _fingerprint(job.target), **_versions()}  # fmt: skip
+
+    def make(folder: Path) -> None:
+        plan = step.plan(before.model, options, setting)
+        after = step.apply(before.model, plan)
+        check(after)
+        (folder / "model.tflite").write_bytes(write(after))
+        (folder / "plan.json").write_text(json.dumps({"explain": plan.explain(), "plan": plan.to_json()}))
+
+    folder = job.workshop.cache.get("step", key, make)
+    explanation = json.loads((folder / "plan.json").read_text())["explain"]
+    facts = tuple(Fact(name, str(value)) for name, value in write_options(options).items())
+    return Artifact.of((folder / "model.tflite").read_bytes()), StepRow(use.use, " ".join(explanation), facts)
+
+
+def _kept_ranges(binding: Binding, workshop: Workshop) -> RangeSource:
+    """Calibrated ranges, kept by the model's and the samples' content: targets share them."""
+    samples = CalibrationSamples(binding)
+
+    def ranges(model: Model, options: CalibrateOptions) -> Ranges:
+        key = {"model": sha256_bytes(write(model)), "samples": binding.dataset.digest,
+               "options": write_options(options), **_versions()}  # fmt: skip
+
+        def make(folder: Path) -> None:
+            total = min(samples.count, options.limit or samples.count)
+            found = calibrate(model, samples.feeds(options.limit), options, workshop.progress, total)
+            (folder / "ranges.json").write_text(json.dumps(found.to_json()))
+
+        return Ranges.from_json(json.loads((workshop.cache.get("ranges", key, make) / "ranges.json").read_text()))
+
+    return ranges
+
+
+def verify_stage(job: Job, result: Artifact) -> Verification | None:
+    """Float model against result, on evaluation samples or else on calibration ones; None without any."""
+    role = "evaluation" if "evaluation" in job.bindings else "calibration"
+    binding = job.bindings.get(role)
+    if binding is None:
+        return None
+    limit = job.request.evaluation_limit
+    total = min(binding.count, limit or binding.count)
+    options = EvaluateOptions(
+        metric=Metric(binding.dataset.metric) if binding.dataset.metric and role == "evaluation" else None,
+        on=On(role), kernels=_kernels(job.target), total=total,
+    )  # fmt: skip
+    key = {"float": job.source.artifact.sha256, "result": result.sha256, "samples": binding.dataset.digest,
+           "on": role, "limit": total, "kernels": options.kernels.value, **_versions()}  # fmt: skip
+
+    def make(folder: Path) -> None:
+        reference = _float_outputs(job, binding, total)
+        found = evaluate(reference, result.data, binding.feeds(total), options, job.workshop.progress)
+        (folder / "verification.json").write_text(json.dumps(found.to_json()))
+
+    folder = job.workshop.cache.get("verify", key, make)
+    return Verification.from_json(json.loads((folder / "verification.json").read_text()))
+
+
+def _float_outputs(job: Job, binding: Binding, total: int) -> FloatOutputs:
+    """What the float model gives, computed once for all targets."""
+    data, progress = job.source.artifact.data, job.workshop.progress
+    key = {"float": job.source.artifact.sha256, "samples": binding.dataset.digest, "limit": total, **_versions()}
+
+    def make(folder: Path) -> None:
+        outputs = float_outputs(data, binding.feeds(total), total, progress)
+        (folder / "outputs.npz").write_bytes(outputs.to_bytes())
+
+    return FloatOutputs.from_bytes((job.workshop.cache.get("float", key, make) / "outputs.npz").read_bytes())
+
+
+def layer_stage(job: Job, result: Artifact) -> Comparison | None:
+    """Where the error enters, layer by layer, on a few samples."""
+    binding = _any_binding(job)
+    if binding is None or not job.recipe.steps:
+        return None
+    feeds = list(binding.feeds(LAYER_SAMPLES))
+    options = CompareOptions(total=len(feeds))
+    return compare_models(job.source.artifact.data, result.data, feeds, options, job.workshop.progress)
+
+
+def golden_stage(job: Job, result: Artifact) -> tuple[Golden, GoldenSpec] | None:
+    """A few samples with the outputs that a device must give."""
+    binding = _any_binding(job)
+    if binding is None:
+        return None
+    return make_golden(result.data, job.source.artifact.data, binding.feeds(GOLDEN_SAMPLES))
+
+
+def measure_stage(job: Job, content: BundleContent) -> tuple[Measurement, ...]:
+    """The bundle on each device; without one, on this machine for the report."""
+    if content.golden is None:
+        return ()
+    devices = [parse_device(text) for text in job.request.devices] or [LOCAL]
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        write_bundle(Path(folder) / "bundle", content)
+        bundle = open_bundle(Path(folder) / "bundle")
+        options = CheckOptions(runs=LOCAL_RUNS)
+        return tuple(check_bundle(bundle, device, options, job.workshop.progress) for device in devices)
+
+
+def gate_stage(
+    job: Job, content: BundleContent, verification: Verification | None, measurements: tuple[Measurement, ...]
+) -> tuple[Gate, ...]:
+    """The target's budget, with the request's over it, next to the numbers.
+
+    Where no device was asked for, latency and memory are this machine's, and no gate of another target looks at them.
+    """
+    values: dict[str, float | None] = {"model_kib": kib_of(len(content.model))}
+    values["accuracy_drop"] = verification.drop_points if verification else None
+    notes: dict[str, str] = {}
+    if job.request.devices or job.target.kind is Kind.LOCAL:
+        for measurement in measurements:
+            values |= measurement.gate_values()
+            notes |= measurement.gate_notes()
+    return evaluate_gates(job.target.budget.merge(job.request.budgets), values, notes)
+
+
+def index_of(request: BuildRequest, results: tuple[TargetResult, ...]) -> Index:
+    """The bundles of one build beside each other."""
+    entries = (Entry(r.report, f"{r.target.name}/report.html") for r in results if r.report is not None)
+    return Index(request.model.name, tuple(entries))
+
+
+def write_index(request: BuildRequest, results: tuple[TargetResult, ...]) -> Path:
+    """A page that compares the bundles; returns where it is."""
+    path = request.output / "index.html"
+    write_atomic(path, render_index(index_of(request, results)).encode())
+    return path
+
+
+def model_inputs(model: Model) -> list[ModelInput]:
+    """The inputs of a float model, as datasets are bound to them."""
+    return [ModelInput(p.name, p.tensor.shape, p.tensor.dtype.numpy) for p in model.inputs()]
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSamples:
+    """A bound dataset as steps see it: without labels."""
+
+    binding: Binding
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.binding.count
+
+    def feeds(self, limit: int | None) -> Iterator[Feed]:
+        """At most `limit` of them, evenly spread."""
+        return (feed.inputs for feed in self.binding.feeds(limit))
+
+
+def _content(
+    job: Job, result: Artifact, verification: Verification | None, golden: tuple[Golden, GoldenSpec] | None
+) -> BundleContent:
+    """Everything of the bundle but the report."""
+    target, source = job.target, job.source
+    datasets = {role: binding.dataset for role, binding in job.bindings.items()}
+    refs = tuple(DatasetRef(role, d.name, d.digest, d.count) for role, d in datasets.items())
+    imported = source.report
+    binding = _any_binding(job)
+    preprocessing = {port.name: spec.to_json() for port, spec in binding.pairs} if binding else {}
+    labels = next((d.labels for d in datasets.values() if d.labels), ())
+    return BundleContent(
+        name=source.name,
+        target=TargetRef(target.name, target.title, target.kind.value, target.runtime.value),
+        model=result.data,
+        recipe=job.recipe.to_json(),
+        budget=target.budget.merge(job.request.budgets).limits(),
+        provenance=Provenance(
+            source=SourceRef(source.name, imported.source_sha256, imported.source_framework),
+            datasets=refs,
+            versions={**versions(), **imported.versions},
+            imported=imported.to_json(),
+        ),
+        golden=golden,
+        verification=verification,
+        preprocessing=preprocessing,
+        labels={result.model.outputs()[0].name: labels} if labels else {},
+        details={},
+        report_html=b"",
+    )
+
+
+def _any_binding(job: Job) -> Binding | None:
+    return job.bindings.get("calibration") or job.bindings.get("evaluation")
+
+
+def _kernels(target: Target) -> Kernels:
+    """A microcontroller computes what the reference kernels do."""
+    return Kernels.REFERENCE if target.kind is Kind.MCU else Kernels.XNNPACK
+
+
+def _self_check_samples(dataset: Dataset | None) -> tuple[Mapping[str, np.ndarray], ...]:
+    """Samples for the importer, which binds them by name."""
+    if dataset is None:
+        return ()
+    return tuple({k: v[None] for k, v in s.inputs.items()} for s in dataset.samples(SELF_CHECK_SAMPLES))
+
+
+def _versions() -> dict[str, object]:
+    """What every stage depends on beside its inputs."""
+    return {"versions": versions()}
+
+
+def _fingerprint(target: Target) -> str:
+    """What a plan may depend on: the whole profile."""
+    return sha256_bytes(repr(target).encode())
