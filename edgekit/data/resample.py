@@ -1,16 +1,17 @@
-"""Resampling of images, bit for bit as Pillow does it (`src/libImaging/Resample.c`, Pillow 3.4 to 13).
+"""Resampling of images: along each axis bit for bit what Pillow does (`src/libImaging/Resample.c`).
 
 Along an axis of `length` pixels that becomes `size`, with `scale = length / size`, output pixel `i` has its centre at
 `c = (i + 0.5) * scale` and is the weighted mean of the input pixels `j` with `|j + 0.5 - c| < support`:
 
     stretch = max(scale, 1) with antialias, else 1;  support = radius * stretch
     first = max(0, int(c - support + 0.5)), last = min(length, int(c + support + 0.5)), both cut towards zero
-    weight(j) = filter((j - c + 0.5) / stretch), divided by the sum of the weights from first to last - 1
+    weight(j) = filter((j - c + 0.5) / stretch), times the reciprocal of the sum over first to last - 1
 
     bilinear: radius 1, filter(t) = 1 - |t|
     bicubic:  radius 2, a = -0.5: ((a + 2)|t| - (a + 3))t^2 + 1 for |t| < 1;  (((|t| - 5)|t| + 8)|t| - 4)a for |t| < 2
 
-First along the width, then along the height. uint8: weights are rounded to multiples of 2^-22 (half away from zero),
+First along the width, then along the height, always. (Newer Pillows go the other way round where that is cheaper, which
+moves a few uint8 values by 1.) uint8: weights are rounded to multiples of 2^-22 (half away from zero),
 the sum is rounded half up to a whole number and clamped to 0..255 after each axis. float32: in float64, rounded to
 float32 after each axis. Nearest: pixel `int((i + 0.5) * scale)`.
 """
@@ -74,7 +75,8 @@ def _windows(length: int, size: int, method: str, antialias: bool) -> tuple[np.n
     taps = np.arange(int((last - first).max()))
     distance = (taps + first[:, None] - centre[:, None] + 0.5) * (1.0 / stretch)
     weights = np.where(taps < (last - first)[:, None], _filter(method, distance), 0.0)
-    return first, weights / weights.sum(axis=1, keepdims=True)
+    # Summed from left to right and multiplied by the reciprocal: to the last bit as Pillow does.
+    return first, weights * (1.0 / np.add.accumulate(weights, axis=1)[:, -1:])
 
 
 def _filter(method: str, distance: np.ndarray) -> np.ndarray:
