@@ -33,6 +33,11 @@ class Types:
     activation: DType
     weights: DType
 
+    @property
+    def were_probed(self) -> bool:
+        """Whether the probes asked for these types at all."""
+        return {self.activation, self.weights} <= set(_SHORT.values())
+
     def __str__(self) -> str:
         if self.activation is self.weights:
             return self.activation.label
@@ -48,8 +53,8 @@ class Kernel:
     types: frozenset[Types] | None
 
     def takes(self, types: Types) -> bool:
-        """Whether the kernel runs with `types`; an untested one is taken to."""
-        return self.types is None or types in self.types
+        """Whether the kernel runs with `types`; a kernel or a type that was not tested is taken to."""
+        return self.types is None or types in self.types or not types.were_probed
 
 
 @functools.cache

@@ -50,8 +50,8 @@ class Transport(Protocol):
     def stream(self, argv: Sequence[str], timeout_s: float) -> Iterator[str]:
         """Run a program and give its lines (stdout and stderr together) as they come.
 
-        It is killed when a line takes longer than `timeout_s`, and when the caller stops reading. An exit code that is
-        not 0 is a DeviceError after the last line.
+        It is killed when a line takes longer than `timeout_s`, and when the caller stops reading. An exit code other
+        than 0 is a DeviceError after the last line.
         """
 
     def close(self) -> None:
@@ -65,7 +65,7 @@ class Transport(Protocol):
 
 
 def device_path(text: str) -> PurePosixPath:
-    """A path on the device below the session's folder. Raises DeviceError for one that leads out or cannot be a name."""
+    """A path on the device below the session's folder. Raises DeviceError for one that leads out or is no name."""
     path = PurePosixPath(text)
     unprintable = any(character < " " or character == "\x7f" for character in text)
     if not path.parts or path.is_absolute() or ".." in path.parts or unprintable or text.startswith("-"):

@@ -150,7 +150,7 @@ def test_a_full_disk_here_leaves_nothing(device: Transport, tmp_path: Path, monk
 
 
 def _no_space(handle: int) -> None:
-    with open("/dev/full", "wb", buffering=0) as full:
+    with Path("/dev/full").open("wb", buffering=0) as full:
         full.write(b"x")
 
 
