@@ -76,7 +76,8 @@ def through_backend(
     rename_ports(model, _names(answer, "inputs"), _names(answer, "outputs"))
     name_ports(model)
     checked = check(model, answer, path, options, folder)
-    result: dict[str, Any] = {**checked, "versions": {**_versions(answer), **_versions(checked)}}
+    versions = {name: text for part in (request, answer, checked) for name, text in string_map(part, "versions").items()}
+    result: dict[str, Any] = {**checked, "versions": versions}
     result["notes"] = [*_names(answer, "notes"), *_names(checked, "notes")]
     return Imported(model, report(converter, path, result, notes if not model.signatures else ()))
 
@@ -128,6 +129,7 @@ def _names(answer: Mapping[str, object], key: str) -> list[str]:
     return [str(name) for name in found] if isinstance(found, list) else []
 
 
-def _versions(answer: Mapping[str, object]) -> dict[str, str]:
-    found = answer.get("versions")
+def string_map(answer: Mapping[str, object], key: str) -> dict[str, str]:
+    """The texts by name that a child answered under `key`."""
+    found = answer.get(key)
     return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}

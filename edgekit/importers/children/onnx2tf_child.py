@@ -81,7 +81,8 @@ def best(model: Any, inputs: Sequence[Any], folder: Path) -> bytes:
     """The better of the conversions with and without simplification: fewer transpositions, then fewer operators."""
     found: list[bytes] = []
     failures: list[str] = []
-    for name, candidate in (("simple", simplified(model)), ("plain", model)):
+    plain = friendly(model)
+    for name, candidate in (("simple", simplified(plain)), ("plain", plain)):
         if candidate is None:
             continue
         try:
@@ -99,6 +100,73 @@ def _reason(error: BaseException) -> str:
 
 
 ConversionError.__name__ = "ModelError"  # the name by which the parent knows it
+
+
+def friendly(model: Any) -> Any:
+    """A copy in which two things are said in the way that onnx2tf 2.6.9 understands.
+
+    Given a recurrent layer whose last state Y_h is read (it returns another part of the sequence)
+    Result the last step of the sequence Y, which is the same for one direction and no sequence lengths.
+    Given ReduceMean over the two axes of an image (it transposes the image first)
+    Result GlobalAveragePool, reshaped where the axes are not kept.
+    """
+    import onnx
+
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    constants = {tensor.name: tensor for tensor in copy.graph.initializer}
+    ranks = _ranks(model)
+    nodes = [new for node in copy.graph.node for new in (_last_step(node, copy) or _pooled(node, constants, ranks, copy))]
+    del copy.graph.node[:]
+    copy.graph.node.extend(nodes)
+    return copy
+
+
+def _ranks(model: Any) -> dict[str, int]:
+    """Ranks of the tensors, where shape inference knows them."""
+    import onnx
+
+    values = onnx.shape_inference.infer_shapes(model).graph.value_info
+    return {value.name: len(value.type.tensor_type.shape.dim) for value in values}
+
+
+def _last_step(node: Any, model: Any) -> list[Any]:
+    import numpy as np
+    import onnx
+
+    attributes = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+    plain = attributes.get("direction", b"forward") == b"forward" and not attributes.get("layout", 0)
+    lengths = len(node.input) > 4 and node.input[4]
+    if node.op_type not in ("LSTM", "GRU", "RNN") or not plain or lengths or len(node.output) < 2 or not node.output[1]:
+        return []
+    last, sequence = node.output[1], node.output[0] or f"{node.output[1]}_sequence"
+    node.output[0], node.output[1] = sequence, ""
+    index = onnx.numpy_helper.from_array(np.array(-1), f"{last}_at")
+    model.graph.initializer.append(index)
+    return [node, onnx.helper.make_node("Gather", [sequence, index.name], [last], axis=0)]
+
+
+def _pooled(node: Any, constants: Mapping[str, Any], ranks: Mapping[str, int], model: Any) -> list[Any]:
+    import numpy as np
+    import onnx
+
+    if node.op_type != "ReduceMean" or ranks.get(node.input[0]) != 4:
+        return [node]
+    attributes = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+    axes = attributes.get("axes")
+    if axes is None and len(node.input) > 1 and node.input[1] in constants:
+        axes = onnx.numpy_helper.to_array(constants[node.input[1]]).tolist()
+    if axes is None or {axis % 4 for axis in axes} != {2, 3}:
+        return [node]
+    if attributes.get("keepdims", 1):
+        return [onnx.helper.make_node("GlobalAveragePool", [node.input[0]], [node.output[0]])]
+    shape = onnx.numpy_helper.from_array(np.array([0, 0]), f"{node.output[0]}_shape")
+    model.graph.initializer.append(shape)
+    pooled = f"{node.output[0]}_pooled"
+    return [
+        onnx.helper.make_node("GlobalAveragePool", [node.input[0]], [pooled]),
+        onnx.helper.make_node("Reshape", [pooled, shape.name], [node.output[0]]),
+    ]
 
 
 def simplified(model: Any) -> Any:
