@@ -8,7 +8,8 @@ from pathlib import Path
 
 from edgekit.bundle.manifest import MANIFEST
 from edgekit.bundle.read import Bundle, open_bundle
-from edgekit.core.files import new_folder, write_atomic
+from edgekit.bundle.write import write_files
+from edgekit.core.files import write_atomic
 from edgekit.verify.npz import fixed_entry
 
 SUFFIX = ".edgekit"
@@ -25,13 +26,9 @@ def pack_bundle(folder: Path, file: Path) -> None:
 def unpack_bundle(file: Path, folder: Path) -> None:
     """Write the packed bundle `file` out to `folder`, whole or not at all.
 
-    Errors as `open_bundle`, and StorageError.
+    Errors as `open_bundle` and `write_bundle`.
     """
-    bundle = open_bundle(file)
-    with new_folder(folder) as staging:
-        for path, data in _contents(bundle).items():
-            (staging / path).parent.mkdir(parents=True, exist_ok=True)
-            (staging / path).write_bytes(data)
+    write_files(folder, _contents(open_bundle(file)))
 
 
 def packed(bundle: Bundle) -> bytes:

@@ -22,6 +22,7 @@ from edgekit.bundle.manifest import (
     TargetRef,
 )
 from edgekit.bundle.packers import PACKERS
+from edgekit.core.errors import UsageError
 from edgekit.core.files import new_folder, sha256_bytes
 from edgekit.runtime.litert import LiteRT, TensorInfo
 from edgekit.verify.records import JsonObject
@@ -58,14 +59,30 @@ class BundleContent:
 def write_bundle(folder: Path, content: BundleContent) -> Manifest:
     """Write `content` to `folder`; a reader sees what was there before or the new bundle, never a part.
 
-    Raises StorageError when it cannot be written, ModelError when the model cannot be read.
+    Raises StorageError when it cannot be written, UsageError when something else than a bundle is there, ModelError
+    when the model cannot be read.
     """
+    require_replaceable(folder)  # before the work, so that a wrong name is told at once
     manifest, files = assemble(content)
+    write_files(folder, {MANIFEST: manifest.to_bytes(), **files})
+    return manifest
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Make `folder` consist of `files`, path -> content, in one step. Errors as `write_bundle`."""
+    require_replaceable(folder)
     with new_folder(folder) as staging:
-        for path, data in {MANIFEST: manifest.to_bytes(), **files}.items():
+        for path, data in files.items():
             (staging / path).parent.mkdir(parents=True, exist_ok=True)
             (staging / path).write_bytes(data)
-    return manifest
+
+
+def require_replaceable(folder: Path) -> None:
+    """Raise UsageError when `folder` holds something that is no bundle, and that a new one would wipe out."""
+    if not folder.exists() or (folder / MANIFEST).is_file():
+        return
+    if not folder.is_dir() or any(folder.iterdir()):
+        raise UsageError(f"{folder} exists and is no bundle", "name another folder, or remove it yourself")
 
 
 def assemble(content: BundleContent) -> tuple[Manifest, dict[str, bytes]]:

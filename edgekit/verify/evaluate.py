@@ -136,7 +136,9 @@ class _Judge:
         outputs = tuple(sums.finish(name) for name, sums in self._errors.items())
         worst = min(outputs, key=lambda o: o.sqnr_db.value, default=None)
         agreement = wilson(self._agreed, self._count).scaled(100) if self._metric in _CLASS_METRICS else None
-        difference = scores.difference.scaled(scale)
+        difference, p_value = scores.difference.scaled(scale), scores.p_value
+        if self._metric is Metric.AGREEMENT and agreement:  # the float model agrees with itself: nothing to gain
+            difference, p_value = Estimate(*(v - 100 for v in (agreement.value, agreement.low, agreement.high))), None
         return Verification(
             metric=self._metric,
             unit=self._metric.unit,
@@ -145,7 +147,7 @@ class _Judge:
             float_value=scores.float_value.scaled(scale),
             result_value=scores.result_value.scaled(scale),
             difference=difference,
-            p_value=scores.p_value,
+            p_value=p_value,
             agreement=agreement,
             sqnr_db=worst.sqnr_db.value if worst else math.nan,
             cosine=min((o.cosine for o in outputs), default=math.nan),

@@ -64,7 +64,7 @@ class Verification:
         on, sample_count: which samples and how many.
         float_value, result_value: the metric of each.
         difference: result minus float, on the same samples (paired); percentage points where the unit is %.
-        p_value: McNemar's exact test of top-1, top-5 and agreement; None for other metrics.
+        p_value: McNemar's exact test of top-1 and top-5; None for other metrics.
         agreement: how often both predict the same class, in percent; None where outputs are not class scores.
         sqnr_db, cosine: of the output that is furthest off.
         outputs: each output's error.

@@ -6,7 +6,7 @@ import math
 from fractions import Fraction
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -17,6 +17,7 @@ scores = arrays.arrays(np.float32, st.integers(1, 12), elements=st.integers(-3, 
 vectors = arrays.arrays(np.float64, 6, elements=st.integers(-9, 9).map(float))
 
 
+@settings(deadline=None)
 @given(scores, st.data())
 def test_top_k_is_the_place_in_a_stable_ranking(values: np.ndarray, data: st.DataObject) -> None:
     label = data.draw(st.integers(0, len(values) - 1))
@@ -25,12 +26,14 @@ def test_top_k_is_the_place_in_a_stable_ranking(values: np.ndarray, data: st.Dat
     assert metrics.in_top(values, label, k) == (label in ranking[:k])
 
 
+@settings(deadline=None)
 @given(scores.filter(lambda v: len(v) > 1))
 def test_the_predicted_class_is_the_one_label_in_the_top_1(values: np.ndarray) -> None:
     hits = [i for i in range(len(values)) if metrics.in_top(values, i, 1)]
     assert hits == [metrics.predicted_class(values)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-3, 3), st.booleans()), max_size=20))
 def test_auc_is_the_share_of_won_pairs(samples: list[tuple[int, bool]]) -> None:
     good = [s for s, positive in samples if positive]
@@ -43,6 +46,7 @@ def test_auc_is_the_share_of_won_pairs(samples: list[tuple[int, bool]]) -> None:
     assert ours == float(Fraction(halves, 2 * len(good) * len(bad)))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(-3, 3), st.booleans(), st.integers(0, 3)), min_size=1, max_size=10))
 def test_a_weight_counts_as_that_many_samples(samples: list[tuple[int, bool, int]]) -> None:
     values = np.array([s for s, _, _ in samples], np.float32)
@@ -53,12 +57,14 @@ def test_a_weight_counts_as_that_many_samples(samples: list[tuple[int, bool, int
     assert weighted == repeated or (math.isnan(weighted) and math.isnan(repeated))
 
 
+@settings(deadline=None)
 @given(vectors, vectors)
 def test_rmse_by_definition(values: np.ndarray, truth: np.ndarray) -> None:
     total = sum((int(a) - int(b)) ** 2 for a, b in zip(values, truth, strict=True))
     assert metrics.rmse(values, truth) == math.sqrt(total / 6)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0, 1, 2, 3, 255])), max_size=30))
 def test_mean_iou_by_sets_of_places(pairs: list[tuple[int, int]]) -> None:
     predicted = np.array([p for p, _ in pairs], np.int64)
@@ -77,6 +83,7 @@ def test_mean_iou_by_sets_of_places(pairs: list[tuple[int, int]]) -> None:
         assert math.isclose(result, sum(ratios) / len(ratios), rel_tol=1e-15)
 
 
+@settings(deadline=None)
 @given(vectors, vectors)
 def test_sqnr_and_cosine_by_definition(values: np.ndarray, reference: np.ndarray) -> None:
     a, b = [int(v) for v in reference], [int(v) for v in values]
@@ -96,6 +103,7 @@ def test_sqnr_and_cosine_by_definition(values: np.ndarray, reference: np.ndarray
         assert cosine == (1.0 if signal == power else 0.0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.lists(st.integers(-2, 2), min_size=3, max_size=3)), max_size=12))
 def test_macro_auc_is_the_mean_of_the_classes_that_have_one(samples: list[tuple[int, list[int]]]) -> None:
     values = np.array([s for _, s in samples], np.float32).reshape(-1, 3)

@@ -75,6 +75,23 @@ def test_an_old_bundle_is_replaced_whole(folder: Path) -> None:
     assert sorted(p.name for p in folder.iterdir()) == ["manifest.json", "model.tflite"]
 
 
+def test_what_is_no_bundle_is_not_wiped_out(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "letter.txt").write_text("dear")
+    pack_path = tmp_path / "p"
+    write_bundle(tmp_path / "b", without_golden())
+    pack_bundle(tmp_path / "b", pack_path)
+    for name in ("home", "home/letter.txt"):
+        with pytest.raises(UsageError, match="exists and is no bundle"):
+            write_bundle(tmp_path / name, without_golden())
+        with pytest.raises(UsageError, match="exists and is no bundle"):
+            unpack_bundle(pack_path, tmp_path / name)
+    assert (tmp_path / "home" / "letter.txt").read_text() == "dear"
+    (tmp_path / "empty").mkdir()
+    unpack_bundle(pack_path, tmp_path / "empty")
+    assert verify_bundle(tmp_path / "empty") == []
+
+
 def test_a_failed_write_leaves_the_old_bundle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Path.write_bytes
 

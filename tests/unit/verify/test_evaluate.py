@@ -48,6 +48,8 @@ def test_without_labels_the_float_model_is_the_label() -> None:
     assert result.float_value.value == 100.0
     assert result.result_value == result.agreement
     assert result.drop_points == pytest.approx(200 / 3, rel=1e-15)
+    assert result.p_value is None
+    assert result.difference.high == result.result_value.high - 100 < 0
     assert result.note.startswith("No labels")
 
 
