@@ -1,8 +1,9 @@
-"""Element types of tensors, with the numbers of the TFLite schema (`TensorType` in schema.fbs)."""
+"""Element types of tensors: the schema's number, the width in bits, and the numpy type that holds one element."""
 
 from __future__ import annotations
 
 import enum
+from functools import cache
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -11,7 +12,7 @@ from edgekit.core.errors import ModelError
 
 
 class DType(enum.Enum):
-    """An element type; the value is its number in the schema."""
+    """The TFLite schema's TensorType; a member's value is the schema's number."""
 
     FLOAT32 = 0
     FLOAT16 = 1
@@ -39,79 +40,89 @@ class DType(enum.Enum):
 
     @property
     def label(self) -> str:
-        """Its name in text: `"int8"`."""
+        """The name in messages and reports: "int8"."""
         return self.name.lower()
 
     @property
     def bits(self) -> int:
-        """Bits of one element in a buffer; 0 where elements have no fixed size. int4 and int2 are packed."""
-        return _BITS.get(self, 0)
+        """Bits of one element in memory and in the file; 0 where elements have no fixed size (strings, resources,
+        variants)."""
+        return _BITS[self]
 
     @property
     def numpy(self) -> np.dtype[np.generic]:
-        """The numpy type that holds one element (int8 for int4 and int2). Raises ModelError for types without one."""
-        try:
-            return np.dtype(_NUMPY[self])
-        except KeyError:
-            raise ModelError(f"tensors of type {self.label} cannot be read as an array") from None
+        """The numpy type that holds one element; elements under 8 bits are held in a byte each.
 
-    @property
-    def is_integer(self) -> bool:
-        """Whether elements are whole numbers."""
-        return self in _NUMPY and np.dtype(_NUMPY[self]).kind in "iu"
+        Raises:
+            ModelError: numpy has no such type (strings, resources, bfloat16, float8).
+        """
+        name = _NUMPY.get(self)
+        if name is None:
+            raise ModelError(f"Tensors of type {self.label} have no numpy form.")
+        return np.dtype(name)
 
     @property
     def is_float(self) -> bool:
-        """Whether elements are real numbers."""
-        return self.name.startswith(("FLOAT", "BFLOAT"))
+        """True for the real floating point types of any width."""
+        return self in _FLOATS
 
-    @classmethod
-    def of(cls, dtype: DTypeLike) -> DType:
-        """The type of a numpy array's elements. Raises ModelError where TFLite has none."""
-        name = np.dtype(dtype).name
-        for member in cls:
-            if member in _NUMPY and member not in _PACKED and np.dtype(_NUMPY[member]).name == name:
-                return member
-        raise ModelError(f"TFLite has no tensors of type {name}")
+    @property
+    def is_integer(self) -> bool:
+        """True for the signed and unsigned integer types of any width."""
+        return self.name.startswith(("INT", "UINT"))
 
+    @property
+    def integer_range(self) -> tuple[int, int] | None:
+        """The least and the greatest value of an integer type, or None for all others."""
+        if not self.is_integer:
+            return None
+        signed = self.name.startswith("INT")
+        return (-(1 << (self.bits - 1)), (1 << (self.bits - 1)) - 1) if signed else (0, (1 << self.bits) - 1)
 
-_NUMPY: dict[DType, str] = {
-    DType.FLOAT32: "float32",
-    DType.FLOAT16: "float16",
-    DType.FLOAT64: "float64",
-    DType.COMPLEX64: "complex64",
-    DType.COMPLEX128: "complex128",
-    DType.BOOL: "bool",
-    DType.INT4: "int8",
-    DType.INT2: "int8",
-    DType.UINT4: "uint8",
-} | {DType[f"{sign}INT{bits}"]: f"{sign.lower()}int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)}
-_PACKED = {DType.INT4: 4, DType.UINT4: 4, DType.INT2: 2}
-_BITS: dict[DType, int] = {
-    **{dtype: 8 * np.dtype(name).itemsize for dtype, name in _NUMPY.items()},
-    **_PACKED,
-    DType.BFLOAT16: 16,
-    DType.FLOAT8_E4M3FN: 8,
-    DType.FLOAT8_E5M2: 8,
-}
+    @staticmethod
+    def of(dtype: DTypeLike) -> DType:
+        """The type of tensors that hold a numpy type; int8 is INT8, never INT4.
 
+        Raises:
+            ModelError: there is none.
+        """
+        found = _by_numpy().get(np.dtype(dtype).name)
+        if found is None:
+            raise ModelError(f"A TFLite model has no tensors of numpy type {np.dtype(dtype).name}.")
+        return found
 
-def unpack_bits(data: np.ndarray, count: int, dtype: DType) -> np.ndarray:
-    """`count` elements of a packed type, lowest bits first, as one byte each; `data` is uint8."""
-    width = dtype.bits
-    shifts = np.arange(0, 8, width, dtype=np.uint8)
-    values = ((data[:, None] >> shifts) & ((1 << width) - 1)).reshape(-1)[:count]
-    if dtype is DType.UINT4:
-        return values.astype(np.uint8)
-    sign = 1 << (width - 1)
-    return ((values.astype(np.int16) ^ sign) - sign).astype(np.int8)
+    @staticmethod
+    def from_code(code: int) -> DType:
+        """The type with the schema's number `code`.
+
+        Raises:
+            ModelError: no type has it.
+        """
+        try:
+            return DType(code)
+        except ValueError as error:
+            raise ModelError(f"No tensor type has the number {code}.") from error
 
 
-def pack_bits(values: np.ndarray, dtype: DType) -> np.ndarray:
-    """The inverse of `unpack_bits`: uint8, the last byte filled up with zeros."""
-    width = dtype.bits
-    per_byte = 8 // width
-    flat = values.reshape(-1).astype(np.uint8) & ((1 << width) - 1)
-    padded = np.concatenate([flat, np.zeros(-len(flat) % per_byte, np.uint8)]).reshape(-1, per_byte)
-    shifts = np.arange(0, 8, width, dtype=np.uint8)
-    return np.bitwise_or.reduce(padded << shifts, axis=1).astype(np.uint8)
+_BITS = {
+    DType.FLOAT32: 32, DType.FLOAT16: 16, DType.INT32: 32, DType.UINT8: 8, DType.INT64: 64, DType.STRING: 0,
+    DType.BOOL: 8,
+    DType.INT16: 16, DType.COMPLEX64: 64, DType.INT8: 8, DType.FLOAT64: 64, DType.COMPLEX128: 128, DType.UINT64: 64,
+    DType.RESOURCE: 0, DType.VARIANT: 0, DType.UINT32: 32, DType.UINT16: 16, DType.INT4: 4, DType.BFLOAT16: 16,
+    DType.INT2: 2,
+    DType.UINT4: 4, DType.FLOAT8_E4M3FN: 8, DType.FLOAT8_E5M2: 8,
+}  # fmt: skip
+_WIDE = (
+    DType.FLOAT32, DType.FLOAT16, DType.INT32, DType.UINT8, DType.INT64, DType.BOOL, DType.INT16, DType.COMPLEX64,
+    DType.INT8,
+    DType.FLOAT64, DType.COMPLEX128, DType.UINT64, DType.UINT32, DType.UINT16,
+)  # fmt: skip
+_NUMPY = {d: d.label for d in _WIDE} | {DType.INT4: "int8", DType.INT2: "int8", DType.UINT4: "uint8"}
+_FLOATS = frozenset({
+    DType.FLOAT32, DType.FLOAT16, DType.FLOAT64, DType.BFLOAT16, DType.FLOAT8_E4M3FN, DType.FLOAT8_E5M2,
+})  # fmt: skip
+
+
+@cache
+def _by_numpy() -> dict[str, DType]:
+    return {np.dtype(d.label).name: d for d in _WIDE}

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy.typing as npt
 
-from edgekit.graph.model import Op, OpCode, Quantization, Tensor
+from edgekit.graph.model import Op, Quantization, Tensor
 from edgekit.graph.types import DType
 
 
 def new_op(kind: str, inputs: list[Tensor | None], outputs: list[Tensor], options: Any = None) -> Op:
     """An operator of the schema in its first version."""
-    return Op(OpCode(kind), inputs, outputs, options)
+    return Op(kind, inputs, outputs, options)
 
 
 def constant(name: str, values: npt.NDArray[Any], dtype: DType) -> Tensor:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgekit.core.errors import UnsupportedError
-from edgekit.graph.model import Graph, Model, Op, OpCode, Quantization, Tensor
+from edgekit.graph.model import Graph, Model, Op, Quantization, Tensor
 from edgekit.graph.types import DType
 from edgekit.targets.load import load_target
 from edgekit.targets.manual import PAGE, manual
@@ -109,7 +109,7 @@ def _model(op: Op) -> Model:
 
 
 def _op(kind: str, inputs: list[Tensor | None], output: Tensor, version: int = 1, custom: str = "") -> Op:
-    return Op(OpCode(kind, version, custom), inputs, [output])
+    return Op(kind, inputs, [output], version=version, custom_name=custom)
 
 
 def _finding(op: Op, target: str) -> tuple[Level, str]:
