@@ -22,9 +22,10 @@ RUNS_WRONGLY = {("DEPTHWISE_CONV_2D", "int16", "int4"), ("EMBEDDING_LOOKUP", "in
     ("EMBEDDING_LOOKUP", "int16", "int4"),
     ("CONV_2D", "float32", "float16"),
 }
-PAIRS = (("float32", "float32"), ("float32", "int8"), ("float32", "int4"), ("int8", "int8"), ("int8", "int4")) + (
-    ("int16", "int8"),
-    ("int16", "int4"),
+PAIRS = (
+    *(("float32", weights) for weights in ("float32", "int8", "int4")),
+    *(("int8", weights) for weights in ("int8", "int4")),
+    *(("int16", weights) for weights in ("int8", "int4")),
 )
 
 

@@ -124,7 +124,8 @@ def test_types_are_read_from_the_right_tensors() -> None:
     conv = _op("CONV_2D", [data, _tensor("w", (4, 1, 1, 4), I4, 4), None], _tensor("y", (1, 4), I8, 1))
     assert _finding(conv, M4) == (RUNS, "")
     assert _finding(conv, NPU) == (CANNOT, "four bit weights crash vela")
-    embed = _op("EMBEDDING_LOOKUP", [_tensor("i", (1,), DType.INT32), _tensor("w", (4, 4), I8, 4)], _tensor("y", (1, 4)))
+    index = _tensor("i", (1,), DType.INT32)
+    embed = _op("EMBEDDING_LOOKUP", [index, _tensor("w", (4, 4), I8, 4)], _tensor("y", (1, 4)))
     assert _finding(embed, M4) == (CANNOT, "scales per channel are computed")
 
 
