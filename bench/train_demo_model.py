@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from bench.make_calibration_data import Part, digits_split
 from edgekit.core.files import write_atomic
+from edgekit.core.progress import Silent
+from edgekit.graph.codec import write
+from edgekit.importers.base import ImportOptions
+from edgekit.importers.registry import import_model
 
 DEMO = Path(__file__).resolve().parents[1] / "edgekit" / "demo"
 EPOCHS, BATCH, SEED = 60, 32, 7
@@ -73,17 +76,9 @@ def train(part: Part):
     return model
 
 
-def to_tflite(model) -> bytes:
-    """The float TFLite model with batch 1 and the signature image -> digit."""
-    import tensorflow as tf
-
-    @tf.function(input_signature=[tf.TensorSpec((1, 8, 8, 1), tf.float32, name="image")])
-    def serve(image):
-        return {"digit": model(image, training=False)}
-
-    with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(model, folder, signatures={"serving_default": serve})
-        return tf.lite.TFLiteConverter.from_saved_model(folder).convert()
+def to_tflite(path: Path) -> bytes:
+    """The float TFLite model, through edgekit's own importer."""
+    return write(import_model(path, ImportOptions(), Silent()).model)
 
 
 def main() -> None:
@@ -97,7 +92,7 @@ def main() -> None:
     model.compile()
     DEMO.mkdir(exist_ok=True)
     model.save(DEMO / "digits.keras")
-    write_atomic(DEMO / "digits.tflite", to_tflite(model))
+    write_atomic(DEMO / "digits.tflite", to_tflite(DEMO / "digits.keras"))
 
 
 if __name__ == "__main__":
