@@ -42,7 +42,7 @@ def _check_constant(tensor: Tensor, original: Mapping[str, str]) -> None:
     if tensor.dtype.bits > 16 or not tensor.dtype.bits or not tensor.is_constant:
         return
     name = original.get(tensor.name, tensor.name)
-    held = tensor.buffer.data.size
+    held = tensor.buffer.nbytes
     if held != tensor.nbytes:
         raise ModelError(
             f"the library left {held} bytes in the {tensor.dtype.label} constant {name}, which has {tensor.nbytes}",
