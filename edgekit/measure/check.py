@@ -40,7 +40,7 @@ class CheckOptions:
     timeout_s: float = 300.0
 
     def __post_init__(self) -> None:
-        if (self.runs or 1) < 1 or self.threads < 1 or (self.warmup or 0) < 0:
+        if (self.runs is not None and self.runs < 1) or self.threads < 1 or (self.warmup or 0) < 0:
             raise UsageError("runs and threads are 1 at least, warm-ups 0")
 
 

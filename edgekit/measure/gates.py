@@ -108,4 +108,6 @@ def failed_gates(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
 
 def describe(gates: tuple[Gate, ...]) -> str:
     """One sentence that names each broken gate with its number and its limit, for a GateError."""
-    return "; ".join(f"{g.key} is {g.value:.4g} {g.unit}, over its limit of {g.limit:.4g}" for g in failed_gates(gates))
+    return "; ".join(
+        f"{g.key} is {g.value:.4g} {g.unit}, over its limit of {g.limit:.4g} {g.unit}" for g in failed_gates(gates)
+    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from edgekit.core.units import format_bytes, format_us
 from edgekit.report.html_page import VERDICT_MARKS, is_open, render_page
-from edgekit.report.markup import Column, Html, element, icon, join, scroll, section, table
+from edgekit.report.markup import Column, Html, element, icon, join, scroll, section, table, titled
 from edgekit.report.model import Index, Report
-from edgekit.report.words import NO_VALUE, score_words, verdict_words
+from edgekit.report.words import NO_VALUE, fixed, interval_words, verdict_words
 
 
 def render_index(index: Index) -> str:
@@ -26,15 +26,13 @@ def _index_table(index: Index) -> Html:
         Column("Size", True),
         Column("Accuracy", True),
         Column("Latency, p90", True),
-        Column("Verdict"),
     )
     rows = [
         (
-            element("a", {"href": entry.link}, entry.report.target.title),
+            join([element("a", {"href": entry.link}, entry.report.target.title), _index_verdict(entry.report)]),
             format_bytes(entry.report.size.after_bytes),
             _index_accuracy(entry.report),
             format_us(entry.report.measurements[0].latency.p90_us) if entry.report.measurements else NO_VALUE,
-            _index_verdict(entry.report),
         )
         for entry in index.entries
     ]
@@ -43,10 +41,13 @@ def _index_table(index: Index) -> Html:
 
 
 def _index_accuracy(report: Report) -> str:
-    return score_words(report.accuracy.after, report.accuracy.unit) if report.accuracy else NO_VALUE
+    accuracy = report.accuracy
+    if accuracy is None:
+        return NO_VALUE
+    return titled(f"{fixed(accuracy.after.value)} {accuracy.unit}".strip(), interval_words(accuracy.after))
 
 
 def _index_verdict(report: Report) -> Html:
     name = "fail" if not report.passed else "not measured" if is_open(report) else "pass"
     mark, look = VERDICT_MARKS[name]
-    return join([element("span", {"class": look}, icon(mark)), f" {verdict_words(report)}"])
+    return element("span", {"class": f"below {look}"}, icon(mark), f"\N{NO-BREAK SPACE}{verdict_words(report)}")

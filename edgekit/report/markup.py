@@ -96,7 +96,7 @@ def titled(title: str, note: str) -> Html:
 
 def state(words: str, mark: str, look: str) -> Html:
     """A state in words with its sign; the colour only repeats what they say."""
-    return element("span", {"class": f"state {look}"}, icon(mark), f" {words}")
+    return element("span", {"class": f"state {look}"}, icon(mark), f"\N{NO-BREAK SPACE}{words}")
 
 
 def icon(mark: str) -> Html:

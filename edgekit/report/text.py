@@ -33,7 +33,7 @@ from edgekit.report.words import (
 _COLOURS = {"pass": "32", "fail": "31", "not measured": "33", "runs": "32", "slow": "33", "cannot": "31"}
 _NAME_WIDTH = 44
 WIDTH = 100
-_NARROWEST = 40
+_NARROWEST = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def render_targets(index: Index, colour: bool = False) -> str:
         accuracy = score_words(report.accuracy.after, report.accuracy.unit) if report.accuracy else NO_VALUE
         p90 = format_us(report.measurements[0].latency.p90_us) if report.measurements else NO_VALUE
         size = format_bytes(report.size.after_bytes)
-        rows.append((safe(report.target.name), size, accuracy, p90, paint(verdict_words(report), state)))
+        rows.append((safe(report.target.name), size, safe(accuracy), p90, paint(safe(verdict_words(report)), state)))
     return columns(("target", "size", "accuracy", "p90", "gates"), rows, "<>>><")
 
 
@@ -120,7 +120,7 @@ def _padded(cell: str, space: int, side: str) -> str:
 
 def _head(report: Report, paint: Paint) -> str:
     state = "fail" if not report.passed else "not measured" if not report.gates or report.unmeasured else "pass"
-    return f"{safe(report.title)}\n{paint(verdict_words(report), state)}"
+    return f"{safe(report.title)}\n{paint(safe(verdict_words(report)), state)}"
 
 
 def _summary(report: Report, width: int) -> str:
@@ -222,8 +222,9 @@ def gates_table(gates: tuple[Gate, ...], paint: Paint) -> str:
     """Each gate with its limit, its number and its verdict; empty where there are none."""
     if not gates:
         return ""
-    rows = [
-        (g.title, gate_limit(g), gate_value(g) if g.value is not None else NO_VALUE, paint(g.verdict, g.verdict))
-        for g in gates
-    ]
+    rows = [(safe(g.title), safe(gate_limit(g)), _gate_value(g), paint(g.verdict, g.verdict)) for g in gates]
     return columns(("gate", "limit", "value", "verdict"), rows, "<>><")
+
+
+def _gate_value(gate: Gate) -> str:
+    return NO_VALUE if gate.value is None else safe(gate_value(gate))

@@ -160,7 +160,7 @@ def hostile() -> Report:
 
 def _replace_text(value: object) -> object:
     if isinstance(value, str):
-        return HOSTILE
+        return HOSTILE if value else value
     if isinstance(value, tuple):
         return tuple(_replace_text(v) for v in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -1,0 +1,59 @@
+"""The terminal's report, word for word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgekit.report.text import columns_of, render_measurement, render_targets, render_text, safe, shortened
+from tests.unit.report import sample
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
+
+
+def test_full_report() -> None:
+    assert render_text(sample.full()) + "\n" == (GOLDEN / "report_full.txt").read_text(encoding="utf-8")
+
+
+def test_measurement() -> None:
+    shown = render_measurement(sample.measurement(), sample.full().gates)
+    assert shown + "\n" == (GOLDEN / "report_measurement.txt").read_text(encoding="utf-8")
+
+
+def test_targets() -> None:
+    assert render_targets(sample.index()) + "\n" == (GOLDEN / "report_targets.txt").read_text(encoding="utf-8")
+
+
+def test_least_report() -> None:
+    assert render_text(sample.empty()) == (
+        "tiny\nno budget was set, so nothing was gated\n\nsize  100 B → 100 B, 100 % of the original"
+    )
+
+
+def test_colour_only_where_it_is_told() -> None:
+    plain, coloured = render_text(sample.failing()), render_text(sample.failing(), colour=True)
+    assert "\x1b" not in plain
+    assert "\x1b[31mfail\x1b[0m" in coloured
+
+
+def test_columns_stay_aligned_in_colour() -> None:
+    plain, coloured = render_text(sample.full()), render_text(sample.full(), colour=True)
+    assert [columns_of(line) for line in coloured.splitlines()] == [columns_of(line) for line in plain.splitlines()]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_sentences_are_wrapped(width: int) -> None:
+    shown = render_text(sample.full(), width=width)
+    sentences = shown.partition("most error")[0]
+    assert max(map(columns_of, sentences.splitlines())) <= width
+
+
+def test_a_hostile_name_moves_no_cursor() -> None:
+    assert "\x1b" not in render_text(sample.hostile())
+    assert safe("a\x1b[2J\r\nb\u202ec") == "a\ufffd[2J\ufffd\ufffdb\ufffdc"
+
+
+def test_long_names_keep_their_end() -> None:
+    assert shortened("model/" + "x" * 60 + "/conv_7", 12) == "…xxxx/conv_7"
+    assert len(shortened("x" * 99)) == 44
