@@ -25,7 +25,7 @@ def _index_table(index: Index) -> Html:
         Column("Target"),
         Column("Size", True),
         Column("Accuracy", True),
-        Column("Latency, p90", True),
+        Column("p90", True),
     )
     rows = [
         (
@@ -36,7 +36,7 @@ def _index_table(index: Index) -> Html:
         )
         for entry in index.entries
     ]
-    caption = "The same model, built for each target"
+    caption = "The same model, built for each target; p90 is the 90th percentile of the latency"
     return section("targets", "Targets", scroll("Table of targets", table(caption, columns, rows)))
 
 
