@@ -17,7 +17,7 @@ _RUNS_CODE = {
     "FlaxLayer": "a FlaxLayer, which is Python code",
 }
 _PURE_MODULES = ("activations", "initializers", "regularizers", "constraints", "losses", "metrics", "ops", "layers")
-_OBSOLETE: dict[str, dict[str, object]] = {  # keys that Keras 2 wrote and Keras 3 refuses, with the value that means nothing
+_OBSOLETE: dict[str, dict[str, object]] = {  # of Keras 2, refused by Keras 3: key, and the value that means nothing
     "DepthwiseConv2D": {"groups": 1},
     "DepthwiseConv1D": {"groups": 1},
     "Conv2DTranspose": {"groups": 1},

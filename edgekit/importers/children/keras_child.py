@@ -125,7 +125,8 @@ def outputs_by_name(model: Any, outputs: Any) -> dict[str, Any]:
     flat = keras.tree.flatten(outputs)
     if isinstance(outputs, dict):
         return {re.sub(r"\W", "_", str(key)): outputs[key] for key in outputs}
-    names = list(getattr(model, "output_names", ()))
+    last = [model.layers[-1].name] if isinstance(model, keras.Sequential) else []
+    names = list(getattr(model, "output_names", last) or last)
     if len(names) != len(flat):
         names = [f"output_{number}" for number in range(len(flat))]
     return dict(zip(_names(names), flat, strict=True))
