@@ -100,7 +100,8 @@ def _imagenet(calibration: bool) -> Writer:
         path = FOLDER / "imagenet1k_sample/imagenet1k_sample_q75.npz"
         data = np.load(path)
         fifth = np.arange(1000) % 5 == 0
-        np.savez(folder / "chosen.npz", chosen=fifth if calibration else ~fifth, labels=data["labels"].astype(np.int64) + 1)
+        labels = data["labels"].astype(np.int64) + 1  # output 0 is background
+        np.savez(folder / "chosen.npz", chosen=fifth if calibration else ~fifth, labels=labels)
         text = (
             '[[input]]\nname = "x"\nfile = "imagenet1k_sample_q75.npz"\njpeg = "jpeg"\noffsets = "offsets"\n'
             f'preprocessing = [{{ op = "scale", factor = {1 / 127.5!r}, offset = -1.0 }}]\n'
@@ -134,8 +135,9 @@ def _str_ww(labelled: bool) -> Writer:
     return write
 
 
+CIFAR = (_cifar("train", 200), _cifar("test", None))
 CASES = (
-    Case("resnet8", "models/mlperf_tiny/pretrainedResnet.h5", "top1", _cifar("train", 200), _cifar("test", None)),
+    Case("resnet8", "models/mlperf_tiny/pretrainedResnet.h5", "top1", *CIFAR),
     Case("vww", "models/mlperf_tiny/vww_96_noopt.h5", "top1", _vww("train2017", False), _vww("val2017", True)),
     Case("kws", "models/mlperf_tiny/kws_ref_model_rebuilt.keras", "agreement", _fsdd(False), _fsdd(False),
          "no labelled keywords here: spoken digits, agreement with float"),
@@ -145,8 +147,8 @@ CASES = (
          "the 45 samples that calibrate also verify"),
     Case("fsdd_dscnn", "models/own/fsdd_dscnn.keras", "top1", _fsdd(False), _fsdd(True)),
     Case("sst2_encoder", "models/own/sst2_encoder.keras", "top1", _sst2("train", 200), _sst2("test", None)),
-    Case("cifar_mnv2", "models/own/cifar10_mobilenetv2_small.keras", "top1", _cifar("train", 200), _cifar("test", None)),
-    Case("cifar_resnet_onnx", "models/own/cifar10_resnet_torch.onnx", "top1", _cifar("train", 200), _cifar("test", None)),
+    Case("cifar_mnv2", "models/own/cifar10_mobilenetv2_small.keras", "top1", *CIFAR),
+    Case("cifar_resnet_onnx", "models/own/cifar10_resnet_torch.onnx", "top1", *CIFAR),
     Case("mobilenet_v1_025", "models/mobilenet_v1_025/mobilenet_v1_0.25_224_1_default_1.tflite", "top1",
          _imagenet(True), _imagenet(False), "plain quantization breaks it; its repair is a step of its own"),
 )  # fmt: skip

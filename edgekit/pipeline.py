@@ -27,7 +27,7 @@ from edgekit.compress.calibrate import CalibrateOptions, calibrate
 from edgekit.compress.options import write_options
 from edgekit.compress.ranges import Ranges
 from edgekit.compress.registry import STEPS
-from edgekit.compress.step import Feed, RangeSource, Setting
+from edgekit.compress.step import RangeSource, Setting
 from edgekit.core.cache import Cache
 from edgekit.core.errors import EdgekitError, GateError
 from edgekit.core.files import sha256_bytes, write_atomic
@@ -406,7 +406,7 @@ class CalibrationSamples:
         """How many there are."""
         return self.binding.count
 
-    def feeds(self, limit: int | None) -> Iterator[Feed]:
+    def feeds(self, limit: int | None) -> Iterator[Mapping[str, np.ndarray]]:
         """At most `limit` of them, evenly spread."""
         return (feed.inputs for feed in self.binding.feeds(limit))
 
@@ -453,8 +453,8 @@ def _kernels(target: Target) -> Kernels:
 
 
 def _self_check_samples(dataset: Dataset | None) -> tuple[Mapping[str, np.ndarray], ...]:
-    """Samples for the importer, which binds them by name."""
-    if dataset is None:
+    """Samples for the importer, which binds them by name; text is no number, and `bind` says so later."""
+    if dataset is None or any(np.dtype(spec.dtype).kind not in "fiub" for spec in dataset.inputs):
         return ()
     return tuple({k: v[None] for k, v in s.inputs.items()} for s in dataset.samples(SELF_CHECK_SAMPLES))
 

@@ -118,6 +118,9 @@ def rename_ports(model: Model, inputs: Sequence[str], outputs: Sequence[str]) ->
 def _renamed(ports: Mapping[str, Any], names: Sequence[str], order: Sequence[Any], kind: str) -> dict[str, Any]:
     if set(ports) == set(names):
         return {name: ports[name] for name in names}
+    numbered = [f"{kind}_{at}" for at in range(len(names))]
+    if set(ports) == set(numbered):
+        return {name: ports[number] for name, number in zip(names, numbered, strict=True)}
     if len(ports) != len(names):
         missing = ", ".join(name for name in names if name not in ports)
         raise ModelError(f"the converter dropped the {kind} {missing}: nothing of the result depends on it")
