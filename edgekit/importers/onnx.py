@@ -78,7 +78,7 @@ def through_backend(
     checked = check(model, answer, path, options, folder)
     versions = {name: text for part in (request, answer, checked) for name, text in string_map(part, "versions").items()}
     result: dict[str, Any] = {**checked, "versions": versions}
-    result["notes"] = [*_names(answer, "notes"), *_names(checked, "notes")]
+    result["notes"] = [*_names(answer, "notes"), *_names(checked, "notes"), *_state_notes(model)]
     return Imported(model, report(converter, path, result, notes if not model.signatures else ()))
 
 
@@ -96,6 +96,13 @@ def check(
         memory_bytes=options.memory_bytes,
     )
     return run_json(call, {**answer, "what": str(path)}, folder)
+
+
+def _state_notes(model: Model) -> tuple[str, ...]:
+    """Says where a run goes on from the last one."""
+    if not any(tensor.is_variable for graph in model.graphs for tensor in graph.tensors):
+        return ()
+    return ("the model keeps its state from one run to the next: reset the variables before each sequence",)
 
 
 def refuse_damage(path: Path) -> None:

@@ -38,7 +38,11 @@ def run(data: bytes, feeds: Sequence[Feed]) -> list[dict[str, Array]]:
     """Outputs of the TFLite model."""
     runtime = LiteRT(data, kernels=Kernels.BUILTIN)
     types = {info.name: info.dtype for info in runtime.inputs}
-    return [runtime.run({name: array.astype(types[name]) for name, array in feed.items()}) for feed in feeds]
+    results = []
+    for feed in feeds:
+        runtime.reset_variables()  # ONNX starts every run with a fresh state, TFLite goes on with the last one
+        results.append(runtime.run({name: array.astype(types[name]) for name, array in feed.items()}))
+    return results
 
 
 def _layout(name: str, references: Sequence[Feed], results: Sequence[Feed]) -> tuple[int, ...]:
