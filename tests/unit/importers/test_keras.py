@@ -37,8 +37,8 @@ LAMBDA = layer("Lambda", "double", function=["4wEAAAAAAAAAAAAAAA==", None, None]
 def test_a_lambda_layer_is_refused_with_reason_and_flag(tmp_path: Path) -> None:
     config = sequential(layer("InputLayer", "in", batch_input_shape=[None, 4]), LAMBDA)
     write = {"m.h5": keras_files.write_h5, "m.keras": keras_files.write_keras}
-    for name in write:
-        path = write[name](tmp_path / name, config)
+    for name, write_file in write.items():
+        path = write_file(tmp_path / name, config)
         error = refusal(path)
         reason = "layer 'double' is a Lambda layer, which is Python code"
         assert error.message == f"{path} would run code of its own: {reason}"
