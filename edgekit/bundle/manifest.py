@@ -10,7 +10,7 @@ from typing import Any
 
 from edgekit.core.errors import ModelError
 from edgekit.core.files import sha256_bytes
-from edgekit.verify.records import JsonObject, canonical_json, from_record, to_record
+from edgekit.core.records import JsonObject, canonical_json, from_record, to_record
 from edgekit.verify.verification import Verification
 
 SCHEMA = 1
@@ -146,7 +146,7 @@ class Manifest:
         verification: how close to the float model; None when nothing was verified.
         details: what the report shows beyond that (sizes, layers, findings); belongs to whoever wrote it.
         files: every file but the manifest, sorted by path.
-        digest: SHA-256 of the canonical JSON of the fields above: what a signature signs.
+        digest: SHA-256 of the canonical JSON of the fields above, the report's entry apart: what a signature signs.
         measurements: from devices, added later.
     """
 
@@ -197,9 +197,10 @@ class Manifest:
 
 
 def digest_of(manifest: Manifest) -> str:
-    """SHA-256 of everything that is neither the digest itself nor measured later."""
+    """SHA-256 of everything that is neither the digest itself nor measured: the report shows measurements."""
     record = manifest.to_json()
     del record["digest"], record["measurements"]
+    record["files"] = [entry for entry in record["files"] if entry["path"] != REPORT]
     return sha256_bytes(canonical_json(record))
 
 

@@ -13,7 +13,7 @@ from edgekit.bundle.manifest import MANIFEST, Manifest
 from edgekit.bundle.read import read_manifest
 from edgekit.core.errors import StorageError, UsageError
 from edgekit.core.files import write_atomic
-from edgekit.verify.records import JsonObject, to_record
+from edgekit.core.records import JsonObject, to_record
 
 
 def add_measurement(folder: Path, measurement: JsonObject) -> Manifest:

@@ -24,8 +24,8 @@ from edgekit.bundle.manifest import (
 from edgekit.bundle.packers import PACKERS
 from edgekit.core.errors import UsageError
 from edgekit.core.files import new_folder, sha256_bytes
+from edgekit.core.records import JsonObject
 from edgekit.runtime.litert import LiteRT, TensorInfo
-from edgekit.verify.records import JsonObject
 from edgekit.verify.verification import Verification
 
 

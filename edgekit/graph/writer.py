@@ -51,6 +51,7 @@ class Writer:
     graph_at: dict[Graph, int] = field(default_factory=dict)
     behind: list[Bytes] = field(default_factory=list)
     rows: list[OperatorCode] = field(default_factory=list)
+    vector_at: dict[tuple[str, bytes], int] = field(default_factory=dict)
     begin: int = 0
 
     def run(self) -> bytes:
@@ -75,6 +76,7 @@ class Writer:
 
         self.behind = []
         room = sum(b.nbytes + 64 for b in self.buffers if not self._is_external(b))
+        self.vector_at = {}
         self.builder = flatbuffers.Builder(
             room + 4096 + 512 * sum(len(g.tensors) + len(g.ops) for g in self.model.graphs)
         )
@@ -115,9 +117,17 @@ class Writer:
     # Vectors
 
     def _vector(self, values: Sequence[int] | Any, dtype: str, wanted: bool = True) -> int | None:
-        """A vector of numbers; None, which is not written, if it is empty and not wanted then."""
+        """A vector of numbers; None, which is not written, if it is empty and not wanted then.
+
+        Equal vectors are written once: an int8 model repeats the same zero points for every channel of every layer.
+        """
         array = np.ascontiguousarray(values, dtype)
-        return self.builder.CreateNumpyVector(array) if array.size or wanted else None
+        if not (array.size or wanted):
+            return None
+        key = (dtype, array.tobytes())
+        if key not in self.vector_at:
+            self.vector_at[key] = int(self.builder.CreateNumpyVector(array))
+        return self.vector_at[key]
 
     def _bytes(self, data: Bytes, alignment: int) -> int:
         builder = self.builder

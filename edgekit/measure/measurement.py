@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgekit.core.errors import DeviceError, ModelError
+from edgekit.core.records import from_record, to_record
 from edgekit.measure.statistics import (
     Histogram,
     histogram,
@@ -17,7 +18,6 @@ from edgekit.measure.statistics import (
     relative_spread,
     steadiness,
 )
-from edgekit.verify.records import from_record, to_record
 
 SCHEMA = 1
 _AGAIN = "measure again with `edgekit check`"

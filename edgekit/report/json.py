@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from edgekit.core.errors import ModelError, UsageError
+from edgekit.core.records import from_record, to_record
 from edgekit.report.model import Report
-from edgekit.verify.records import from_record, to_record
 
 SCHEMA = 1
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from edgekit.core.errors import DatasetError, ModelError
 from edgekit.core.progress import Progress, tracked
+from edgekit.core.records import from_record, to_record
 from edgekit.graph.codec import read
 from edgekit.graph.model import Graph, Op, Tensor
 from edgekit.runtime.affine import dequantize
@@ -18,7 +19,6 @@ from edgekit.runtime.litert import Kernels, LiteRT
 from edgekit.verify import metrics
 from edgekit.verify.match import Match, MatchedBy, computing_ops, match_ops
 from edgekit.verify.outputs import Array, Feed, fitted
-from edgekit.verify.records import from_record, to_record
 
 CLEAN_DB = 40.0
 """Above this nothing is wrong: it is what 8 bits give a signal that fills a quarter of its range

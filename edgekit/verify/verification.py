@@ -6,8 +6,8 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
+from edgekit.core.records import from_record, to_record
 from edgekit.verify.intervals import Estimate
-from edgekit.verify.records import from_record, to_record
 
 
 class Metric(enum.Enum):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pytest
 
 from edgekit.core.errors import ModelError
-from edgekit.verify.records import JsonObject, canonical_json, from_record, to_record
+from edgekit.core.records import JsonObject, canonical_json, from_record, to_record
 
 
 class Colour(enum.Enum):
