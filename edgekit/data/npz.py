@@ -103,7 +103,7 @@ def _unpack(stream: IO[bytes], size: int) -> np.ndarray:
         while chunk := stream.read(_CHUNK_BYTES):
             file.write(chunk)
         file.flush()
-        mapped: np.ndarray = np.memmap(file, dtype, "r+", 0, shape, order)  # type: ignore[call-overload]
+        mapped: np.ndarray = np.memmap(file, dtype, "r+", 0, shape, order)
         return mapped
 
 

@@ -54,7 +54,8 @@ def _along(image: np.ndarray, axis: int, first: np.ndarray, weights: np.ndarray)
 
 
 def _fixed_point(weights: np.ndarray) -> np.ndarray:
-    return np.trunc(weights * (1 << _BITS) + np.copysign(0.5, weights)).astype(np.int64)
+    rounded: np.ndarray = np.trunc(weights * (1 << _BITS) + np.copysign(0.5, weights))
+    return rounded.astype(np.int64)
 
 
 def _nearest(length: int, size: int) -> np.ndarray:
