@@ -121,6 +121,8 @@ class Dataset:
             "declaration": content.declaration,
         }
         digest = hashlib.sha256(json.dumps(declared, sort_keys=True).encode())
+        if content.labels.values is not None:  # in class folders a label is in no file
+            digest.update(np.ascontiguousarray(content.labels.values).tobytes())
         for path in content.files:
             digest.update(sha256_file(path).encode())
         return digest.hexdigest()

@@ -31,7 +31,7 @@ def describe(folder: Path, text: str, **arrays: np.ndarray) -> Path:
 
 
 def write_wav(path: Path, samples: np.ndarray, rate: int = 8000) -> None:
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as file:
         file.setparams((1 if samples.ndim == 1 else 2, samples.dtype.itemsize, rate, 0, "NONE", ""))
         file.writeframes(samples.tobytes())
@@ -198,6 +198,15 @@ def test_digest_knows_content_and_preprocessing_but_not_the_place(tmp_path: Path
     digests = [open_dataset(path).digest for path in datasets]
     assert digests[0] == digests[1]
     assert len(set(digests)) == 4
+
+
+def test_digest_knows_which_class_folder_a_file_is_in(tmp_path: Path) -> None:
+    for folder, second in (("a", "x"), ("b", "y")):
+        for number, name in enumerate(("x", second, "y")):
+            write_wav(tmp_path / folder / name / f"{number}.wav", np.full(9, number, np.int16))
+    a, b = (open_dataset(tmp_path / folder) for folder in "ab")
+    assert values(a, "audio") == values(b, "audio")
+    assert a.digest != b.digest
 
 
 def test_inputs_are_json(tmp_path: Path) -> None:
