@@ -7,6 +7,7 @@ one. Samples are independent of one another: variable tensors are reset before e
 from __future__ import annotations
 
 import enum
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -20,6 +21,7 @@ from edgekit.compress.watching import Watched, is_activation, watched
 from edgekit.core.errors import DatasetError, ModelError
 from edgekit.core.progress import Progress, Silent, tracked
 from edgekit.graph.codec import write
+from edgekit.graph.cost import model_macs
 from edgekit.graph.model import Model, Tensor
 from edgekit.runtime.arena import TensorMemory, Watch, addresses
 from edgekit.runtime.litert import LiteRT
@@ -27,6 +29,7 @@ from edgekit.runtime.litert import LiteRT
 Feed = Mapping[str, npt.NDArray[np.generic]]
 
 _SAMPLED = 4096  # elements of a tensor that go into its histogram at each sample; the extremes see all of them
+_SHARED_MACS = 50_000_000  # about a millisecond on one core; sharing less costs more than it saves
 _DRAWS = 16  # sets of positions that take turns
 
 
@@ -97,7 +100,7 @@ class _Observer:
         graph = model.main
         self._options = options
         self._watched: Watched = watched(graph)
-        self._runtime = LiteRT(write(model), keep_all=True)
+        self._runtime = LiteRT(write(model), threads=_threads(model), keep_all=True)
         self._stateful = any(t.is_variable for t in graph.tensors)
         numbers = {id(tensor): number for number, tensor in enumerate(graph.tensors)}
         self._indices = [numbers[id(t)] for t in self._watched.tensors]
@@ -206,6 +209,11 @@ class _Hessian:
     def matrix(self) -> Matrix:
         assert self._sum is not None
         return (self._sum * (2.0 / self._rows)).astype(np.float32)
+
+
+def _threads(model: Model) -> int:
+    """As many as the machine has where a sample takes long enough to share; results do not depend on it."""
+    return min(os.cpu_count() or 1, 4) if model_macs(model) >= _SHARED_MACS else 1
 
 
 def _require_finite(tensors: tuple[Tensor, ...], low: npt.NDArray[np.float32], high: npt.NDArray[np.float32]) -> None:

@@ -54,8 +54,9 @@ def _check_constant(tensor: Tensor, original: Mapping[str, str]) -> None:
 
 
 def _check_op(graph: Graph, op: Op, assignment: Assignment) -> None:
-    stored = _STORED[assignment.precision]
-    held = weights(op) if assignment.kind != "GATHER" else op.inputs[0]
+    stored, held = _STORED[assignment.precision], weights(op)
+    if assignment.kind == "GATHER":  # its table is an activation that is known beforehand
+        stored, held = _ACTIVATION.get(assignment.precision, stored), op.inputs[0]
     if assignment.precision is Precision.FLOAT16:
         return _check_cast(graph, op, assignment)
     if held is not None and held.dtype is not stored:

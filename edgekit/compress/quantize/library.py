@@ -86,8 +86,8 @@ def quantize(
                 everything, config = qtyping.TFLOperationName.ALL_SUPPORTED, _config(treatment.precision)
                 engine.update_quantization_recipe(_exactly(scopes), everything, config, _key(treatment))
             static = [t.precision for t, _ in groups if t.precision.activation_bits < 32]
-            if static and not float_boundary:
-                _quantize_boundary(engine, _config(static[0]))
+            if static:
+                _treat_boundary(engine, None if float_boundary else _config(static[0]))
             found = {name: _qsv(s) for name, s in statistics.items()}
             result = engine.quantize(found or None, enable_progress_bar=False, enable_progress_report=False)
     except (ValueError, RuntimeError, KeyError, IndexError, TypeError, AttributeError, AssertionError) as error:
@@ -95,11 +95,17 @@ def quantize(
     return bytes(result.quantized_model)
 
 
-def _quantize_boundary(engine: Any, config: Any) -> None:
-    from litert_quantizer import qtyping
+def _treat_boundary(engine: Any, config: Any) -> None:
+    """Inputs and outputs as `config` says; None leaves them float.
 
+    That has to be said, because the library takes an output for an operator of the name of the one that makes it.
+    """
+    from litert_quantizer import qtyping
+    from litert_quantizer.algorithm_manager import AlgorithmName
+
+    algorithm = AlgorithmName.NO_QUANTIZE if config is None else AlgorithmName.MIN_MAX_UNIFORM_QUANT
     for name in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
-        engine.update_quantization_recipe(".*", name, config)
+        engine.update_quantization_recipe(".*", name, config, algorithm)
 
 
 def _operator(kind: str) -> Any:

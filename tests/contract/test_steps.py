@@ -1,0 +1,76 @@
+"""What every step of the registry keeps to, with every scheme it has, on several small models."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from edgekit.compress.registry import STEPS
+from edgekit.compress.step import Setting
+from edgekit.core.errors import ModelError, UsageError
+from edgekit.graph.check import check
+from edgekit.graph.codec import read, write
+from edgekit.runtime.litert import LiteRT
+from tests.unit.compress.small import ZOO, samples
+
+OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "quantize": [
+        {"scheme": scheme, "boundary": boundary}
+        for scheme in ("float16", "dynamic", "int8", "int16x8", "int4")
+        for boundary in ("integer", "float")
+    ]
+}
+CASES = [(step, i) for step in STEPS for i in range(len(OPTIONS.get(step, [{}])))]
+
+
+@pytest.mark.parametrize("name", ZOO)
+@pytest.mark.parametrize(("step_name", "which"), CASES)
+def test_a_step_keeps_its_contract(step_name: str, which: int, name: str) -> None:
+    step = STEPS.load(step_name)
+    options = step.options(OPTIONS.get(step_name, [{}])[which])
+    model = ZOO[name]()
+    before = write(model)
+    feeds = samples(model)
+    try:
+        plan = step.plan(model, options, Setting(samples=feeds))
+    except ModelError as error:
+        pytest.skip(f"does not apply: {error.message}")
+    again = step.read_plan(json.loads(json.dumps(plan.to_json())))
+    assert again.to_json() == plan.to_json()
+    assert plan.changes and plan.explain() and plan.predicted_bytes > 0
+    result = step.apply(model, plan)
+    assert write(model) == before, "the model given is not touched"
+    check(result)
+    assert write(step.apply(model, again)) == write(result), "the same plan gives the same bytes"
+    for side in ("inputs", "outputs"):
+        mine, theirs = getattr(result, side)(), getattr(model, side)()
+        assert [(p.name, p.tensor.shape) for p in mine] == [(p.name, p.tensor.shape) for p in theirs]
+    runtime, source = LiteRT(write(result)), LiteRT(before)
+    feed = feeds.arrays[0]
+    changed, original = runtime.run_float(feed), source.run_float(feed)
+    for key, values in original.items():
+        assert changed[key].shape == values.shape
+
+
+@pytest.mark.parametrize("step_name", list(STEPS))
+def test_an_unknown_option_names_the_known_ones(step_name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        STEPS.load(step_name).options({"no-such-option": 1})
+    assert "no-such-option" in caught.value.message and "known:" in caught.value.hint
+
+
+@pytest.mark.parametrize("step_name", list(STEPS))
+def test_default_options_are_those_of_an_empty_table(step_name: str) -> None:
+    step = STEPS.load(step_name)
+    assert step.options({}) == step.default_options()
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_a_model_survives_the_codec_after_a_step(name: str) -> None:
+    step = STEPS.load("quantize")
+    model = ZOO[name]()
+    plan = step.plan(model, step.default_options(), Setting(samples=samples(model)))
+    data = write(step.apply(model, plan))
+    assert write(read(data)) == data

@@ -1,0 +1,76 @@
+"""Calibration against what numpy finds in each tensor."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from edgekit.compress.calibrate import CalibrateOptions, RangeMethod, calibrate
+from edgekit.compress.ranges import Ranges
+from edgekit.core.errors import DatasetError, ModelError
+from edgekit.graph.codec import write
+from edgekit.runtime.litert import Kernels, LiteRT
+from tests.unit.compress.small import conv_net, samples, text_net, two_inputs
+
+
+def test_extremes_are_the_true_ones() -> None:
+    model, feeds = two_inputs(), samples(two_inputs(), 20).arrays
+    found = calibrate(model, feeds, CalibrateOptions())
+    runtime = LiteRT(write(model), keep_all=True, kernels=Kernels.REFERENCE)
+    numbers = {a.name: a.index for a in runtime.activations()}
+    for name in ("left", "right", "both", "dense", "leaky", "sum"):
+        low, high = 0.0, 0.0
+        for feed in feeds:
+            runtime.invoke(feed)
+            low = min(low, float(runtime.tensor(numbers[name]).min()))
+            high = max(high, float(runtime.tensor(numbers[name]).max()))
+        row = found.by_tensor[name]
+        # other kernels, other order of summation
+        assert row.min == pytest.approx(low, rel=1e-5) and row.max == pytest.approx(high, rel=1e-5), name
+    assert found.samples == 20
+
+
+def test_ranges_that_follow_are_not_observed_but_known() -> None:
+    found = calibrate(conv_net(), samples(conv_net()).arrays, CalibrateOptions()).by_tensor
+    assert found["flat"] == found["pool"] == found["depth"]
+    assert (found["probabilities"].min, found["probabilities"].max) == (0.0, 1.0)
+    assert found["conv"].min == 0.0
+
+
+@pytest.mark.parametrize("method", [RangeMethod.PERCENTILE, RangeMethod.MSE])
+def test_other_methods_stay_inside_the_extremes_and_say_what_they_cut(method: RangeMethod) -> None:
+    options = CalibrateOptions(method=method, percentile=99.0)
+    found = calibrate(two_inputs(), samples(two_inputs(), 50).arrays, options)
+    for row in found.by_tensor.values():
+        assert row.seen_min <= row.min <= 0 <= row.max <= row.seen_max and 0 <= row.clipped < 0.03
+    # at 8 bits the least error is often that of the whole range
+    assert method is RangeMethod.MSE or any(row.clipped > 0 for row in found.by_tensor.values())
+
+
+def test_second_moments_are_those_of_the_rows() -> None:
+    model, feeds = text_net(), samples(text_net(), 9).arrays
+    found = calibrate(model, feeds, CalibrateOptions(), hessians_of=frozenset({"mean"}))
+    table = next(t for t in model.main.tensors if t.name == "table").data
+    rows = np.stack([table[feed["ids"][0]].mean(axis=0) for feed in feeds])
+    assert np.allclose(found.hessians["mean"], rows.T @ rows * 2 / len(rows), atol=1e-6)
+
+
+def test_ranges_survive_json() -> None:
+    found = calibrate(text_net(), samples(text_net()).arrays, CalibrateOptions(), hessians_of=frozenset({"mean"}))
+    again = Ranges.from_json(json.loads(json.dumps(found.to_json())))
+    assert again.by_tensor == found.by_tensor and np.array_equal(again.hessians["mean"], found.hessians["mean"])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_no_number_is_named(value: float) -> None:
+    feeds = [dict(f) for f in samples(two_inputs(), 3).arrays]
+    feeds[1]["right"] = np.full((1, 10), value, np.float32)
+    with pytest.raises(ModelError, match="tensor right holds"):
+        calibrate(two_inputs(), feeds, CalibrateOptions())
+
+
+def test_no_samples_is_an_error() -> None:
+    with pytest.raises(DatasetError, match="no samples"):
+        calibrate(conv_net(), [], CalibrateOptions())
