@@ -302,10 +302,10 @@ def verify_stage(job: Job, result: Artifact) -> Verification | None:
         return None
     limit = job.request.evaluation_limit
     total = min(binding.count, limit or binding.count)
-    options = EvaluateOptions(
-        metric=Metric(binding.dataset.metric) if binding.dataset.metric and role == "evaluation" else None,
-        on=On(role), kernels=_kernels(job.target), total=total,
-    )  # fmt: skip
+    labelled = role == "evaluation" and binding.dataset.has_labels
+    metric = Metric(binding.dataset.metric) if labelled and binding.dataset.metric else None
+    on = On.EVALUATION if labelled else On.CALIBRATION
+    options = EvaluateOptions(metric=metric, on=on, kernels=_kernels(job.target), total=total)
     key = {"float": job.source.artifact.sha256, "result": result.sha256, "samples": binding.dataset.digest,
            "on": role, "limit": total, "kernels": options.kernels.value, **_versions()}  # fmt: skip
 
