@@ -33,12 +33,20 @@ def pick(path: Path, name: str | None = None) -> Importer:
     if not path.exists():
         raise UsageError(f"there is no model at {path}")
     if name:
-        return IMPORTERS.load(name)()
+        return _named(path, name)
     for known in IMPORTERS:
         importer = IMPORTERS.load(known)()
         if importer.sniff(path):
             return importer
     raise ModelError(complaint(path), "readable: .tflite, .keras, .h5, SavedModel folders, .onnx, .pt2")
+
+
+def _named(path: Path, name: str) -> Importer:
+    """The importer called `name`; asked first, so that no backend is installed for a file that is none of its."""
+    importer = IMPORTERS.load(name)()
+    if not importer.sniff(path):
+        raise ModelError(f"{path} is not what the importer {name} reads: {IMPORTERS.summary(name)}")
+    return importer
 
 
 def import_model(path: Path, options: ImportOptions, progress: Progress) -> Imported:
