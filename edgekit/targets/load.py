@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-import edgekit
 from edgekit.core.errors import UsageError
 from edgekit.core.files import read_bytes
+from edgekit.core.resources import data_folder
 from edgekit.targets.table import Table
 from edgekit.targets.target import (
     BUDGET_KEYS,
@@ -54,10 +54,8 @@ E = TypeVar("E", bound=enum.Enum)
 
 
 def targets_folder() -> Path:
-    """The folder of shipped profiles: beside the package in a clone, `edgekit_targets` in an installation."""
-    root = Path(edgekit.__file__).resolve().parent.parent
-    installed = root / "edgekit_targets"
-    return installed if installed.is_dir() else root / "targets"
+    """The folder of shipped profiles."""
+    return data_folder("targets")
 
 
 def target_names() -> tuple[str, ...]:
