@@ -18,6 +18,7 @@ torch/export/pt2_archive/_package.py, torch/_export/serde/serialize.py, torch/ut
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
 import zipfile
@@ -26,10 +27,15 @@ from pathlib import Path
 from typing import NoReturn
 
 from edgekit.core.errors import ModelError, StorageError
+from edgekit.core.files import read_bytes
 
 MODEL = "models/model.json"
 CONFIGS = {"data/weights/": "model_weights_config.json", "data/constants/": "model_constants_config.json"}
 HINT = "save it again with torch.export.save of PyTorch 2.8 or newer, and with tensors as its only constants"
+_ZIP_DAMAGE = (
+    zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, RuntimeError, OSError, OverflowError, IndexError
+)  # fmt: skip
+"""What zipfile raises for damaged archives, which are read from memory here."""
 _PLAIN = ("archive_format", "archive_version", "byteorder", ".data/version")
 _NAME = re.compile(r"[A-Za-z0-9_.]{0,300}")
 _TEXT = re.compile(r"[ -~]{0,300}")
@@ -40,16 +46,14 @@ _TREES = frozenset({None, "builtins.tuple", "builtins.list", "builtins.dict", "c
 _ATEN = re.compile(r"torch\.ops\.aten\.[a-z_][A-Za-z0-9_]*\.[A-Za-z0-9_]+")
 _REACHES_OUT = re.compile(r"\.aten\.(from_file|save|load|_?print)\b")
 _ARITHMETIC = frozenset(
-    [f"_operator.{name}" for name in "add sub mul truediv floordiv mod neg pow eq ne lt le gt ge getitem and_ or_ not_".split()]
-    + [f"torch.sym_{name}" for name in "int float max min not ite sum".split()]
-    + [f"math.{name}" for name in "ceil floor trunc".split()]
+    [f"_operator.{name}" for name in ["add", "sub", "mul", "truediv", "floordiv", "mod", "neg", "pow", "eq", "ne", "lt", "le", "gt", "ge", "getitem", "and_", "or_", "not_"]]
+    + [f"torch.sym_{name}" for name in ["int", "float", "max", "min", "not", "ite", "sum"]]
+    + [f"math.{name}" for name in ["ceil", "floor", "trunc"]]
 )
 _FUNCTIONS = frozenset(
-    "Symbol Integer Rational Float Add Mul Pow Max Min Mod FloorDiv CeilDiv CleanDiv PythonMod ModularIndexing Where "
-    "CeilToInt FloorToInt TruncToInt RoundToInt IntTrueDiv FloatTrueDiv ToFloat Identity PowByNatural "
-    "Eq Ne Equality Unequality Gt Ge Lt Le StrictGreaterThan GreaterThan StrictLessThan LessThan And Or Not".split()
+    ["Symbol", "Integer", "Rational", "Float", "Add", "Mul", "Pow", "Max", "Min", "Mod", "FloorDiv", "CeilDiv", "CleanDiv", "PythonMod", "ModularIndexing", "Where", "CeilToInt", "FloorToInt", "TruncToInt", "RoundToInt", "IntTrueDiv", "FloatTrueDiv", "ToFloat", "Identity", "PowByNatural", "Eq", "Ne", "Equality", "Unequality", "Gt", "Ge", "Lt", "Le", "StrictGreaterThan", "GreaterThan", "StrictLessThan", "LessThan", "And", "Or", "Not"]
 )
-_ASSUMPTIONS = frozenset("positive integer nonnegative real nonzero negative finite precision".split())
+_ASSUMPTIONS = frozenset(["positive", "integer", "nonnegative", "real", "nonzero", "negative", "finite", "precision"])
 _SYNTAX = (
     ast.Expression, ast.Call, ast.Name, ast.Load, ast.Constant, ast.keyword, ast.BinOp, ast.UnaryOp, ast.Compare,
     ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Div, ast.Mod, ast.USub, ast.UAdd,
@@ -90,17 +94,16 @@ def is_exported_program(names: frozenset[str]) -> bool:
 
 def _read(path: Path) -> dict[str, bytes]:
     """The records of the archive, without its top folder."""
+    data = read_bytes(path)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]
             _refuse_kind(frozenset(info.filename for info in infos), path)
             if any(info.compress_type != zipfile.ZIP_STORED for info in infos):
                 _refuse(path, "its records are compressed, which torch.export.save never does")
             records = {info.filename.partition("/")[2]: archive.read(info) for info in infos}
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, RuntimeError) as error:
+    except _ZIP_DAMAGE as error:
         raise ModelError(f"{path} is damaged or not an exported PyTorch program: {error}", HINT) from error
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
     _refuse_layout(records, len(infos), path)
     return records
 
@@ -157,7 +160,8 @@ def _clean_model(model: object, path: Path) -> dict[str, object]:
         _refuse(path, "its torch_version is no version")
     module = dict(_mapping(program.get("graph_module"), path))
     calls = module.get("module_call_graph")
-    module["module_call_graph"] = [c for c in calls if _mapping(c, path).get("fqn") == ""] if isinstance(calls, list) else []
+    calls = calls if isinstance(calls, list) else []
+    module["module_call_graph"] = [call for call in calls if _mapping(call, path).get("fqn") == ""]
     module |= {"metadata": {}, "treespec_namedtuple_fields": {}}
     program |= {"graph_module": module, "guards_code": []}
     cleaned = dict(_mapping(_clean(program, path), path))
@@ -239,8 +243,9 @@ def _check_tree(text: str, path: Path) -> None:
     while waiting:
         node = _mapping(waiting.pop(), path)
         context = node.get("context")
-        if not isinstance(node.get("type"), str | None) or node.get("type") not in _TREES or not _is_keys(context, path):
-            _refuse(path, f"its inputs or outputs are of the class {_shown(node.get('type'))}")
+        kind = node.get("type")
+        if not isinstance(kind, str | None) or kind not in _TREES or not _is_keys(context, path):
+            _refuse(path, f"its inputs or outputs are of the class {_shown(kind)}")
         children = node.get("children_spec")
         waiting += children if isinstance(children, list) else []
 

@@ -20,13 +20,11 @@ KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 TRACE_BYTES = 256 << 20
 """Intermediate tensors over this many bytes in all are not compared one by one."""
 _SPATIAL = frozenset(
-    "Conv ConvTranspose ConvInteger QLinearConv MaxPool AveragePool LpPool GlobalAveragePool GlobalMaxPool Resize Upsample "
-    "BatchNormalization InstanceNormalization GroupNormalization LRN DepthToSpace SpaceToDepth GridSample".split()
+    ["Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "Resize", "Upsample", "BatchNormalization", "InstanceNormalization", "GroupNormalization", "LRN", "DepthToSpace", "SpaceToDepth", "GridSample"]
 )
 """Operators whose input is N, C, spatial… by the ONNX specification."""
 _SAME_LAYOUT = frozenset(
-    "Identity Cast Add Sub Mul Div Pow Sqrt Abs Neg Clip Relu LeakyRelu PRelu Sigmoid Tanh Dropout Pad Min Max Concat "
-    "QuantizeLinear DequantizeLinear HardSwish HardSigmoid Elu Softplus Erf".split()
+    ["Identity", "Cast", "Add", "Sub", "Mul", "Div", "Pow", "Sqrt", "Abs", "Neg", "Clip", "Relu", "LeakyRelu", "PRelu", "Sigmoid", "Tanh", "Dropout", "Pad", "Min", "Max", "Concat", "QuantizeLinear", "DequantizeLinear", "HardSwish", "HardSigmoid", "Elu", "Softplus", "Erf"]
 )
 
 
