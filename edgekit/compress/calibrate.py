@@ -28,7 +28,8 @@ from edgekit.runtime.litert import LiteRT
 
 Feed = Mapping[str, npt.NDArray[np.generic]]
 
-_SAMPLED = 4096  # elements of a tensor that go into its histogram at each sample; the extremes see all of them
+_HELD = 32  # samples that are counted at once
+_SAMPLED = 512  # elements of a tensor that go into its histogram at each sample; the extremes see all of them
 _SHARED_MACS = 50_000_000  # about a millisecond on one core; sharing less costs more than it saves
 _DRAWS = 16  # sets of positions that take turns
 
@@ -45,7 +46,7 @@ class RangeMethod(enum.Enum):
 class CalibrateOptions:
     """How to calibrate."""
 
-    method: Annotated[RangeMethod, "the true extremes, a percentile, or the least squared error"] = RangeMethod.MINMAX
+    method: Annotated[RangeMethod, "the true extremes, a percentile, or the least squared error"] = RangeMethod.MSE
     percentile: Annotated[float, "percent of the values that stay inside the range, for method = percentile"] = 99.99
     samples: Annotated[int, "how many samples to use, evenly spread over the dataset; 0 means all"] = 200
     bits: Annotated[int, "bits of an activation, for method = mse"] = 8
@@ -166,19 +167,30 @@ class _Sampled:
         self._histograms = Histograms(tensors)
         self._tensors = tensors
         self._draws: list[list[npt.NDArray[np.intp]]] = []
+        self._held: list[list[npt.NDArray[np.float32]]] = [[] for _ in range(tensors)]
         self._turn = 0
 
     def see(self, memory: TensorMemory) -> None:
         """Add what the last run left."""
         for place in range(self._tensors):
             values = memory.flat(place)
-            if values.size > _SAMPLED:
-                values = values[self._positions(place, values.size)]
-            self._histograms.add(place, values[np.isfinite(values)])  # others are found, and named, at the end
+            few = values.size <= _SAMPLED
+            self._held[place].append(values.copy() if few else values.take(self._positions(place, values.size)))
         self._turn += 1
+        if self._turn % _HELD == 0:
+            self._count()
+
+    def _count(self) -> None:
+        """Add what is held to the histograms: counting some samples at once costs little more than one."""
+        for place, held in enumerate(self._held):
+            if held:
+                values = np.concatenate(held)
+                self._histograms.add(place, values[np.isfinite(values)])  # others are found, and named, at the end
+            held.clear()
 
     def of(self, place: int) -> tuple[npt.NDArray[np.int64], float]:
         """Counts and reach of a tensor."""
+        self._count()
         return self._histograms.counts[place], float(self._histograms.reach[place])
 
     def _positions(self, place: int, size: int) -> npt.NDArray[np.intp]:

@@ -74,15 +74,20 @@ def least_error_range(counts: Counts, reach: float, low: float, high: float, lev
     lows = np.linspace(low, 0.0, _CANDIDATES, endpoint=False) if low < 0 else np.zeros(1)
     highs = np.linspace(high, 0.0, _CANDIDATES, endpoint=False) if high > 0 else np.zeros(1)
     # The outside parts are sums over one end only, so the table of all pairs is a sum of two vectors.
-    below = np.array([np.sum(n * np.square(np.minimum(x - end, 0.0))) for end in lows])
-    above = np.array([np.sum(n * np.square(np.maximum(x - end, 0.0))) for end in highs])
-    under = np.array([np.sum(n[x < end]) for end in lows])
-    over = np.array([np.sum(n[x > end]) for end in highs])
+    below, under = _beyond(x, n, lows)
+    above, over = _beyond(-x[::-1], n[::-1], -highs)
     inside = n.sum() - under[:, None] - over[None, :]
     step = (highs[None, :] - lows[:, None]) / (levels - 1)
     error = below[:, None] + above[None, :] + inside * np.square(step) / 12
     best = np.unravel_index(int(np.argmin(error)), error.shape)
     return float(lows[best[0]]), float(highs[best[1]])
+
+
+def _beyond(x: Floats, n: Floats, ends: Floats) -> tuple[Floats, Floats]:
+    """For each end: the sum of n (x - end)² over the x below it, and how many those are. `x` is sorted."""
+    upto = np.searchsorted(x, ends)
+    count, first, second = (np.concatenate([[0.0], np.cumsum(n * x**power)])[upto] for power in (0, 1, 2))
+    return np.maximum(second - 2 * ends * first + ends**2 * count, 0.0), count
 
 
 def outside_share(counts: Counts, reach: float, low: float, high: float) -> float:

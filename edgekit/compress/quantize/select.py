@@ -118,7 +118,7 @@ def _runs_four_bits(target: Target, kind: str) -> bool:
     from edgekit.targets.case import Level
     from edgekit.targets.rules import supports
 
-    return supports(target, kind, DType.INT8, DType.INT4).level is not Level.CANNOT
+    return supports(target, kind, DType.INT8, DType.INT4, per_channel=True).level is not Level.CANNOT
 
 
 def _algorithm(op: Op, precision: Precision, options: QuantizeOptions) -> tuple[Algorithm, str]:

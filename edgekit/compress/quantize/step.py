@@ -14,7 +14,7 @@ from edgekit.compress.quantize.library import Treatment
 from edgekit.compress.quantize.options import Boundary, QuantizeOptions, Scheme
 from edgekit.compress.quantize.plan import Assignment, By, Precision, QuantizePlan
 from edgekit.compress.quantize.prepare import Prepared, prepare, restore, with_unique_names
-from edgekit.compress.quantize.select import assign, weights
+from edgekit.compress.quantize.select import WEIGHTED, assign, weights
 from edgekit.compress.quantize.statistics import gather, hessian_inputs
 from edgekit.compress.ranges import Ranges
 from edgekit.compress.step import Setting
@@ -52,6 +52,7 @@ class Quantize:
         if all(a.precision is Precision.FLOAT for a in assignments):
             why = assignments[0].why if assignments else "it has no float operator"
             raise ModelError(f"nothing in the model can become {options.scheme.value}: {why}")
+        _require_four_bits(assignments, options, setting)
         _require_kernels(assignments, model, setting)
 
     def plan(self, model: Model, options: QuantizeOptions, setting: Setting) -> QuantizePlan:
@@ -131,6 +132,16 @@ def _require_one_graph(model: Model, options: QuantizeOptions) -> None:
         )
 
 
+def _require_four_bits(assignments: tuple[Assignment, ...], options: QuantizeOptions, setting: Setting) -> None:
+    """A model without one int4 weight must not be called int4."""
+    if options.scheme is not Scheme.INT4 or any(a.precision is Precision.W4_A8 for a in assignments):
+        return
+    hint = "choose the scheme int8"
+    if setting.target is None:
+        raise ModelError("the model has no operator that takes int4 weights", hint)
+    raise UnsupportedError(f"{setting.target.name} has no int4 kernel for any operator of the model", hint)
+
+
 def _require_kernels(assignments: tuple[Assignment, ...], model: Model, setting: Setting) -> None:
     """Raises UnsupportedError for the first operator that the target could not run as it will be."""
     if setting.target is None:
@@ -144,9 +155,14 @@ def _require_kernels(assignments: tuple[Assignment, ...], model: Model, setting:
             continue  # require_support judges float operators as they are
         activation = DType.INT8 if a.precision.activation_bits == 8 else DType.INT16
         stored = {4: DType.INT4, 8: DType.INT8}[a.precision.weight_bits] if held[a.op] else None
-        verdict = supports(setting.target, a.kind, activation, stored)
+        verdict = supports(setting.target, a.kind, activation, stored, per_channel=_per_channel(a))
         if verdict.level is Level.CANNOT:
             raise UnsupportedError(f"{a.kind} {a.op} as {a.precision.value}: {verdict.message}", verdict.hint)
+
+
+def _per_channel(assignment: Assignment) -> bool | None:
+    """Whether the weights get a scale for each channel; None where there are none."""
+    return True if assignment.kind in WEIGHTED else None
 
 
 def _weight_bytes(model: Model, assignments: tuple[Assignment, ...]) -> tuple[int, int]:

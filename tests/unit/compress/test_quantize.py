@@ -10,11 +10,12 @@ from edgekit.compress.quantize.options import QuantizeOptions
 from edgekit.compress.quantize.plan import Precision, QuantizePlan
 from edgekit.compress.quantize.step import QUANTIZE
 from edgekit.compress.step import Setting
-from edgekit.core.errors import UsageError
+from edgekit.core.errors import UnsupportedError, UsageError
 from edgekit.graph.codec import write
 from edgekit.graph.model import Model
 from edgekit.graph.types import DType
 from edgekit.runtime.litert import LiteRT
+from edgekit.targets.load import load_target
 from tests.unit.compress.small import conv_net, samples, text_net, two_inputs
 
 
@@ -146,3 +147,16 @@ def test_the_layer_report_covers_weights_and_activations() -> None:
 def test_precisions_say_their_bits() -> None:
     assert (Precision.W4_A8.weight_bits, Precision.W4_A8.activation_bits) == (4, 8)
     assert (Precision.FLOAT16.weight_bits, Precision.DYNAMIC.activation_bits) == (16, 32)
+
+
+def test_int4_is_refused_where_the_target_has_no_int4_kernel() -> None:
+    model, target = conv_net(), load_target("corstone-300-u55")
+    with pytest.raises(UnsupportedError, match="has no int4 kernel"):
+        QUANTIZE.plan(model, QUANTIZE.options({"scheme": "int4"}), Setting(target=target, samples=samples(model)))
+
+
+def test_int4_takes_int8_for_the_operators_whose_int4_kernel_the_target_lacks() -> None:
+    model, target = conv_net(), load_target("nucleo-h743zi")
+    plan = QUANTIZE.plan(model, QUANTIZE.options({"scheme": "int4"}), Setting(target=target, samples=samples(model)))
+    by_kind = {a.kind: a.precision for a in plan.assignments}
+    assert by_kind["CONV_2D"] is Precision.W4_A8 and by_kind["FULLY_CONNECTED"] is Precision.W8_A8
