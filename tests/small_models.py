@@ -53,7 +53,7 @@ def signed(graph: Graph, *others: Graph, names: dict[str, str] | None = None) ->
 
 
 def conv_model(seed: int = 0) -> Model:
-    """float32 x 1x8x8x3 -> CONV_2D 3x3 to 8 channels, ReLU -> FULLY_CONNECTED to 4 classes -> SOFTMAX probabilities 1x4."""
+    """float32 x 1x8x8x3 -> CONV_2D 3x3 to 8 channels, ReLU -> FULLY_CONNECTED to 4 classes -> SOFTMAX y 1x4."""
     rng = np.random.default_rng(seed)
     x = activation("x", 1, 8, 8, 3)
     weights = constant("conv/weights", rng.normal(0, 0.3, (8, 3, 3, 3)).astype(np.float32))
