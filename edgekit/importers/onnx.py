@@ -76,7 +76,9 @@ def through_backend(
     rename_ports(model, _names(answer, "inputs"), _names(answer, "outputs"))
     name_ports(model)
     checked = check(model, answer, path, options, folder)
-    versions = {name: text for part in (request, answer, checked) for name, text in string_map(part, "versions").items()}
+    versions: dict[str, str] = {}
+    for part in (request, answer, checked):
+        versions |= string_map(part, "versions")
     result: dict[str, Any] = {**checked, "versions": versions}
     result["notes"] = [*_names(answer, "notes"), *_names(checked, "notes"), *_state_notes(model)]
     return Imported(model, report(converter, path, result, notes if not model.signatures else ()))

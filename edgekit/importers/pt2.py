@@ -46,12 +46,75 @@ _TREES = frozenset({None, "builtins.tuple", "builtins.list", "builtins.dict", "c
 _ATEN = re.compile(r"torch\.ops\.aten\.[a-z_][A-Za-z0-9_]*\.[A-Za-z0-9_]+")
 _REACHES_OUT = re.compile(r"\.aten\.(from_file|save|load|_?print)\b")
 _ARITHMETIC = frozenset(
-    [f"_operator.{name}" for name in ["add", "sub", "mul", "truediv", "floordiv", "mod", "neg", "pow", "eq", "ne", "lt", "le", "gt", "ge", "getitem", "and_", "or_", "not_"]]
+    [
+        f"_operator.{name}"
+        for name in [
+            "add",
+            "sub",
+            "mul",
+            "truediv",
+            "floordiv",
+            "mod",
+            "neg",
+            "pow",
+            "eq",
+            "ne",
+            "lt",
+            "le",
+            "gt",
+            "ge",
+            "getitem",
+            "and_",
+            "or_",
+            "not_",
+        ]
+    ]
     + [f"torch.sym_{name}" for name in ["int", "float", "max", "min", "not", "ite", "sum"]]
     + [f"math.{name}" for name in ["ceil", "floor", "trunc"]]
 )
 _FUNCTIONS = frozenset(
-    ["Symbol", "Integer", "Rational", "Float", "Add", "Mul", "Pow", "Max", "Min", "Mod", "FloorDiv", "CeilDiv", "CleanDiv", "PythonMod", "ModularIndexing", "Where", "CeilToInt", "FloorToInt", "TruncToInt", "RoundToInt", "IntTrueDiv", "FloatTrueDiv", "ToFloat", "Identity", "PowByNatural", "Eq", "Ne", "Equality", "Unequality", "Gt", "Ge", "Lt", "Le", "StrictGreaterThan", "GreaterThan", "StrictLessThan", "LessThan", "And", "Or", "Not"]
+    [
+        "Symbol",
+        "Integer",
+        "Rational",
+        "Float",
+        "Add",
+        "Mul",
+        "Pow",
+        "Max",
+        "Min",
+        "Mod",
+        "FloorDiv",
+        "CeilDiv",
+        "CleanDiv",
+        "PythonMod",
+        "ModularIndexing",
+        "Where",
+        "CeilToInt",
+        "FloorToInt",
+        "TruncToInt",
+        "RoundToInt",
+        "IntTrueDiv",
+        "FloatTrueDiv",
+        "ToFloat",
+        "Identity",
+        "PowByNatural",
+        "Eq",
+        "Ne",
+        "Equality",
+        "Unequality",
+        "Gt",
+        "Ge",
+        "Lt",
+        "Le",
+        "StrictGreaterThan",
+        "GreaterThan",
+        "StrictLessThan",
+        "LessThan",
+        "And",
+        "Or",
+        "Not",
+    ]
 )
 _ASSUMPTIONS = frozenset(["positive", "integer", "nonnegative", "real", "nonzero", "negative", "finite", "precision"])
 _SYNTAX = (

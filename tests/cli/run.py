@@ -13,7 +13,13 @@ def edgekit(*arguments: object, cache: Path, timeout_s: float = 240) -> subproce
     command = [sys.executable, "-m", "edgekit", *map(str, arguments)]
     environment = {**os.environ, "EDGEKIT_CACHE": str(cache)}
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=timeout_s, env=environment, stdin=subprocess.DEVNULL
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout_s,
+        env=environment,
+        stdin=subprocess.DEVNULL,
     )
 
 

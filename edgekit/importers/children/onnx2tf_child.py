@@ -21,7 +21,7 @@ class ConversionError(Exception):
 
 
 def own_module() -> Any:
-    """`onnx_source`; edgekit's folder is on the path only while it is imported, else its neighbours would be found too."""
+    """`onnx_source`; edgekit's folder is on the path only while it is imported: its neighbours are not for us."""
     sys.path.append(_ROOT)
     try:
         from edgekit.importers.children import onnx_source
@@ -87,7 +87,7 @@ def best(model: Any, inputs: Sequence[Any], folder: Path) -> bytes:
             continue
         try:
             found.append(convert(candidate, inputs, folder / name))
-        except Exception as error:  # the door to onnx2tf, which raises whatever its parts raise
+        except Exception as error:  # noqa: BLE001 - the door to onnx2tf, which raises whatever its parts raise
             failures.append(_reason(error))
     if not found:
         raise ConversionError(f"onnx2tf cannot convert the model: {failures[0] if failures else 'no reason given'}")
@@ -116,7 +116,8 @@ def friendly(model: Any) -> Any:
     copy.CopyFrom(model)
     constants = {tensor.name: tensor for tensor in copy.graph.initializer}
     ranks = _ranks(model)
-    nodes = [new for node in copy.graph.node for new in (_last_step(node, copy) or _pooled(node, constants, ranks, copy))]
+    replaced = [_last_step(node, copy) or _pooled(node, constants, ranks, copy) for node in copy.graph.node]
+    nodes = [new for news in replaced for new in news]
     del copy.graph.node[:]
     copy.graph.node.extend(nodes)
     return copy
@@ -175,7 +176,7 @@ def simplified(model: Any) -> Any:
 
     try:
         result, same = onnxsim.simplify(model)
-    except Exception:  # the door to onnxsim; the plain model is converted then
+    except Exception:  # noqa: BLE001 - the door to onnxsim; the plain model is converted then
         return None
     return result if same else None
 

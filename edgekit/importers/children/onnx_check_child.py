@@ -1,4 +1,4 @@
-"""Is model.tflite the function that ONNX Runtime (or PyTorch) computed? In a process of its own: a runtime may crash."""
+"""Is model.tflite what ONNX Runtime (or PyTorch) computed? In a process of its own: a runtime may crash."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ def _notes(moved: Mapping[str, tuple[int, ...]], references: Sequence[Feed]) -> 
     for name, axes in moved.items():
         if axes != tuple(sorted(axes)):
             shape = references[0][name].shape
-            yield f"output {name} was {shape} with channels first and is now {(shape[0], *shape[2:], shape[1])} with channels last"
+            now = (shape[0], *shape[2:], shape[1])
+            yield f"output {name} was {shape} with channels first and is now {now} with channels last"
 
 
 def departure(

@@ -20,11 +20,59 @@ KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 TRACE_BYTES = 256 << 20
 """Intermediate tensors over this many bytes in all are not compared one by one."""
 _SPATIAL = frozenset(
-    ["Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool", "Resize", "Upsample", "BatchNormalization", "InstanceNormalization", "GroupNormalization", "LRN", "DepthToSpace", "SpaceToDepth", "GridSample"]
+    [
+        "Conv",
+        "ConvTranspose",
+        "ConvInteger",
+        "QLinearConv",
+        "MaxPool",
+        "AveragePool",
+        "LpPool",
+        "GlobalAveragePool",
+        "GlobalMaxPool",
+        "Resize",
+        "Upsample",
+        "BatchNormalization",
+        "InstanceNormalization",
+        "GroupNormalization",
+        "LRN",
+        "DepthToSpace",
+        "SpaceToDepth",
+        "GridSample",
+    ]
 )
 """Operators whose input is N, C, spatial… by the ONNX specification."""
 _SAME_LAYOUT = frozenset(
-    ["Identity", "Cast", "Add", "Sub", "Mul", "Div", "Pow", "Sqrt", "Abs", "Neg", "Clip", "Relu", "LeakyRelu", "PRelu", "Sigmoid", "Tanh", "Dropout", "Pad", "Min", "Max", "Concat", "QuantizeLinear", "DequantizeLinear", "HardSwish", "HardSigmoid", "Elu", "Softplus", "Erf"]
+    [
+        "Identity",
+        "Cast",
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Pow",
+        "Sqrt",
+        "Abs",
+        "Neg",
+        "Clip",
+        "Relu",
+        "LeakyRelu",
+        "PRelu",
+        "Sigmoid",
+        "Tanh",
+        "Dropout",
+        "Pad",
+        "Min",
+        "Max",
+        "Concat",
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "HardSwish",
+        "HardSigmoid",
+        "Elu",
+        "Softplus",
+        "Erf",
+    ]
 )
 
 
@@ -179,7 +227,7 @@ def _shape(name: str, own: Sequence[int | None], asked: Sequence[int] | None, mo
 
 
 def _moves_channels(graph: Any, name: str, rank: int) -> bool:
-    """Whether input `name` is an image with channels first: of rank 4 or 5, and the first operator that minds is spatial.
+    """Whether input `name` has channels first: rank 4 or 5, and the first operator that minds is spatial.
 
     Inputs that are transposed first (exports of channels-last frameworks), 1-D and 3-D ones, and those that no spatial
     operator sees keep their layout.

@@ -50,7 +50,9 @@ def _codes() -> list[Any]:
     return [
         made("OperatorCode", deprecatedBuiltinCode=3, builtinCode=3, version=1),
         made("OperatorCode", deprecatedBuiltinCode=3, builtinCode=0, version=5),
-        made("OperatorCode", deprecatedBuiltinCode=codes.CUSTOM, builtinCode=codes.CUSTOM, customCode=b"Mine", version=2),
+        made(
+            "OperatorCode", deprecatedBuiltinCode=codes.CUSTOM, builtinCode=codes.CUSTOM, customCode=b"Mine", version=2
+        ),
         made("OperatorCode", deprecatedBuiltinCode=9, builtinCode=9, version=4),
         made("OperatorCode", deprecatedBuiltinCode=127, builtinCode=codes.STABLEHLO_CASE),
         made("OperatorCode", deprecatedBuiltinCode=codes.WHILE, builtinCode=codes.WHILE),
@@ -102,7 +104,9 @@ def _tensors() -> list[Any]:
 
 
 def _tensor(name: str, buffer: int, **fields: Any) -> Any:
-    return made("Tensor", **{"name": name.encode("utf-8", "surrogateescape"), "shape": _i32(1, 4), "buffer": buffer, **fields})
+    return made(
+        "Tensor", **{"name": name.encode("utf-8", "surrogateescape"), "shape": _i32(1, 4), "buffer": buffer, **fields}
+    )
 
 
 def _sparsity() -> Any:

@@ -92,7 +92,10 @@ def foreign_signature(model: Model) -> None:
         (unknown_kind, "CONV_9D 'conv' is of a kind that does not exist"),
         (strange_graph, "CONV_2D 'conv' runs graph 'elsewhere'"),
         (foreign_signature, "'other' is of a graph that is not in the model"),
-        (quantized([0.1, 0.2], [0, 0]), r"'conv/weights' has 2 scales, which do not fit axis 0 of its shape \[8, 3, 3, 3\]"),
+        (
+            quantized([0.1, 0.2], [0, 0]),
+            r"'conv/weights' has 2 scales, which do not fit axis 0 of its shape \[8, 3, 3, 3\]",
+        ),
         (quantized([0.1] * 3, [0] * 3, axis=9), "3 scales, which do not fit axis 9"),
         (quantized([0.1] * 8, [0] * 2), "8 scales and 2 zero points"),
         (quantized([0.0], [0]), "not greater than zero"),
@@ -120,7 +123,9 @@ def test_legal_models_have_no_problems(make: Callable[[], Model]) -> None:
     assert list(problems(make())) == []
 
 
-@pytest.mark.parametrize("edit", [quantized([0.1], [-128]), quantized([0.1] * 8, [0] * 8), quantized([0.1] * 3, [0], axis=3)])
+@pytest.mark.parametrize(
+    "edit", [quantized([0.1], [-128]), quantized([0.1] * 8, [0] * 8), quantized([0.1] * 3, [0], axis=3)]
+)
 def test_legal_quantization_passes(edit: Callable[[Model], None]) -> None:
     model = conv_model()
     edit(model)

@@ -42,7 +42,10 @@ def test_a_reader_that_is_kept_goes_on_reading_the_old() -> None:
 @pytest.mark.parametrize(
     ("op", "words"),
     [
-        (Op("RELU", [Tensor("nowhere", (1, 4), DType.FLOAT32)], [activation("r", 1, 4)]), "'nowhere', which is not computed"),
+        (
+            Op("RELU", [Tensor("nowhere", (1, 4), DType.FLOAT32)], [activation("r", 1, 4)]),
+            "'nowhere', which is not computed",
+        ),
         (Op("NEG", [], [constant("k", np.ones(2, np.float32))]), "'k', which has a value already"),
     ],
 )
@@ -98,7 +101,9 @@ def test_a_clone_shares_bytes_and_nothing_else() -> None:
     clone = model.clone()
     weights = clone.main.tensors[1]
     assert weights is not model.main.tensors[1]
-    assert weights.buffer is not model.main.tensors[1].buffer and weights.buffer.data is model.main.tensors[1].buffer.data
+    assert (
+        weights.buffer is not model.main.tensors[1].buffer and weights.buffer.data is model.main.tensors[1].buffer.data
+    )
     assert clone.signatures[0].graph is clone.main and clone.main.signatures == clone.signatures
     weights.set_data(np.zeros((8, 3, 3, 3), np.float32))
     clone.main.ops[0].options.strideW = 7

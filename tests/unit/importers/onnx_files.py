@@ -30,14 +30,18 @@ def node(kind: str, inputs: str, outputs: str, **attributes: Any) -> Any:
 def model(nodes: list[Any], inputs: list[Any], outputs: list[Any], constants: list[Any]) -> Any:
     domains = {each.domain for each in nodes}
     opsets = [helper.make_opsetid(domain, 1 if domain else 17) for domain in domains | {""}]
-    return helper.make_model(helper.make_graph(nodes, "g", inputs, outputs, constants), opset_imports=opsets, ir_version=8)
+    return helper.make_model(
+        helper.make_graph(nodes, "g", inputs, outputs, constants), opset_imports=opsets, ir_version=8
+    )
 
 
 CONV = node("Conv", "x w", "c", pads=[1, 1, 1, 1])
 CONV_WEIGHT = weight("w", 4, 3, 3, 3)
 
 MODELS = {
-    "conv": model([CONV, node("Relu", "c", "y")], [port("x", "N", 3, 8, 10)], [port("y", "N", 4, 8, 10)], [CONV_WEIGHT]),
+    "conv": model(
+        [CONV, node("Relu", "c", "y")], [port("x", "N", 3, 8, 10)], [port("y", "N", 4, 8, 10)], [CONV_WEIGHT]
+    ),
     "pad": model(
         [node("Pad", "x p", "q"), node("Conv", "q w", "y")],
         [port("x", 1, 3, 8, 8)],
@@ -45,7 +49,10 @@ MODELS = {
         [CONV_WEIGHT, integers("p", 0, 0, 1, 1, 0, 0, 1, 1)],
     ),
     "gemm": model(
-        [node("Gemm", "x w b", "y", transB=1)], [port("x", "N", 7)], [port("y", "N", 5)], [weight("w", 5, 7), weight("b", 5)]
+        [node("Gemm", "x w b", "y", transB=1)],
+        [port("x", "N", 7)],
+        [port("y", "N", 5)],
+        [weight("w", 5, 7), weight("b", 5)],
     ),
     "conv1d": model(
         [node("Conv", "x w", "y", pads=[1, 1])], [port("x", 1, 20, 16)], [port("y", 1, 6, 16)], [weight("w", 6, 20, 3)]
@@ -85,7 +92,9 @@ MODELS = {
     ),
     "custom": model([helper.make_node("Frob", ["x"], ["y"], domain="acme")], [port("x", 1, 3)], [port("y", 1, 3)], []),
     "unknown": model([node("Frobnicate", "x", "y")], [port("x", 1, 3)], [port("y", 1, 3)], []),
-    "open": model([CONV, node("Relu", "c", "y")], [port("x", "N", 3, "H", "W")], [port("y", "N", 4, "H", "W")], [CONV_WEIGHT]),
+    "open": model(
+        [CONV, node("Relu", "c", "y")], [port("x", "N", 3, "H", "W")], [port("y", "N", 4, "H", "W")], [CONV_WEIGHT]
+    ),
 }
 
 

@@ -85,7 +85,9 @@ def test_what_cannot_be_imported_is_named(
         load(saved(name, tmp_path), ImportOptions(input_shapes=shapes))
 
 
-@pytest.mark.parametrize(("place", "reason"), [("../w.bin", "outside"), ("/etc/passwd", "outside"), ("w.bin", "missing")])
+@pytest.mark.parametrize(
+    ("place", "reason"), [("../w.bin", "outside"), ("/etc/passwd", "outside"), ("w.bin", "missing")]
+)
 def test_external_data_stays_in_the_folder(tmp_path: Path, place: str, reason: str) -> None:
     from tests.unit.importers.onnx_files import save_with_external_data
 
@@ -96,7 +98,13 @@ def test_external_data_stays_in_the_folder(tmp_path: Path, place: str, reason: s
 def test_damaged_files_are_one_sentence(tmp_path: Path) -> None:
     whole = saved("conv", tmp_path).read_bytes()
     path = tmp_path / "damaged.onnx"
-    for content in (b"", whole[:50], whole[: len(whole) // 2], b"\x08\x08\x12" + bytes(range(200)), whole[:3] + b"\xff" * 40):
+    for content in (
+        b"",
+        whole[:50],
+        whole[: len(whole) // 2],
+        b"\x08\x08\x12" + bytes(range(200)),
+        whole[:3] + b"\xff" * 40,
+    ):
         path.write_bytes(content)
         with pytest.raises(ModelError, match=r"damaged\.onnx"):
             load(path)

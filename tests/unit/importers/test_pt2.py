@@ -16,9 +16,15 @@ from edgekit.importers.pt2 import check_expression, check_target, write_clean
 from edgekit.importers.pytorch import PytorchImporter
 
 CONFIG = {
-    "w": {"path_name": "weight_0", "is_param": True, "use_pickle": False, "tensor_meta": {"dtype": 7, "sizes": [{"as_int": 2}]}}
+    "w": {
+        "path_name": "weight_0",
+        "is_param": True,
+        "use_pickle": False,
+        "tensor_meta": {"dtype": 7, "sizes": [{"as_int": 2}]},
+    }
 }
-TREE = '[1, {"type": "builtins.tuple", "context": "null", "children_spec": [{"type": null, "context": null, "children_spec": []}]}]'
+LEAF = '{"type": null, "context": null, "children_spec": []}'
+TREE = f'[1, {{"type": "builtins.tuple", "context": "null", "children_spec": [{LEAF}]}}]'
 MODEL: dict[str, Any] = {
     "graph_module": {
         "graph": {
@@ -29,7 +35,7 @@ MODEL: dict[str, Any] = {
                     "target": "torch.ops.aten.relu.default",
                     "inputs": [{"name": "self", "arg": {"as_tensor": {"name": "x"}}, "kind": 1}],
                     "outputs": [{"as_tensor": {"name": "relu"}}],
-                    "metadata": {"stack_trace": "File \"a.py\""},
+                    "metadata": {"stack_trace": 'File "a.py"'},
                     "name": "relu",
                 }
             ],
@@ -39,7 +45,9 @@ MODEL: dict[str, Any] = {
             "custom_obj_values": {},
         },
         "signature": {"input_specs": [], "output_specs": []},
-        "module_call_graph": [{"fqn": "", "signature": {"in_spec": TREE, "out_spec": TREE, "forward_arg_names": ["x"]}}],
+        "module_call_graph": [
+            {"fqn": "", "signature": {"in_spec": TREE, "out_spec": TREE, "forward_arg_names": ["x"]}}
+        ],
     },
     "guards_code": ["L['x'].size()[0] <= 5"],
     "torch_version": "2.13.0+cpu",
@@ -90,7 +98,9 @@ NODE = "graph_module.graph.nodes.0"
 CALL = "graph_module.module_call_graph.0.signature"
 SIZE = "graph_module.graph.tensor_values.x.sizes.0.as_expr.expr_str"
 TREES = {
-    "enum": '[1, {"type": "builtins.dict", "context": "{\\"__enum__\\": true, \\"fqn\\": \\"evil:X\\"}", "children_spec": []}]',
+    "enum": json.dumps(
+        [1, {"type": "builtins.dict", "context": '{"__enum__": true, "fqn": "evil:X"}', "children_spec": []}]
+    ),
     "defaultdict": '[1, {"type": "collections.defaultdict", "context": "{}", "children_spec": []}]',
 }
 
@@ -162,7 +172,7 @@ def test_the_copy_has_no_sample_inputs_traces_or_guards(tmp_path: Path) -> None:
     assert not (tmp_path / "sentinel").exists()
 
 
-@pytest.mark.parametrize("text", ["s0", "2*s0 + 1", "Max(1, s77//2)", "Symbol('s77', positive=True, integer=True)", "Eq(s0, 3)"])
+@pytest.mark.parametrize("text", ["s0", "2*s0 + 1", "Max(1, s77//2)", "Symbol('s7', positive=True)", "Eq(s0, 3)"])
 def test_arithmetic_on_sizes_passes(text: str) -> None:
     assert check_expression(text, Path("a.pt2")) is None
 
@@ -174,7 +184,11 @@ def test_aten_operators_pass(target: str) -> None:
 
 @pytest.mark.parametrize(
     ("names", "reason"),
-    [(("m/data.pkl",), "torch.save"), (("m/data.pkl", "m/constants.pkl"), "TorchScript"), (("m/archive_format",), "missing")],
+    [
+        (("m/data.pkl",), "torch.save"),
+        (("m/data.pkl", "m/constants.pkl"), "TorchScript"),
+        (("m/archive_format",), "missing"),
+    ],
 )
 def test_other_archives_of_pytorch_are_named(tmp_path: Path, names: tuple[str, ...], reason: str) -> None:
     path = tmp_path / "a.pt2"
