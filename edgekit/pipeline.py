@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -55,6 +56,8 @@ from edgekit.verify.compare import CompareOptions, Comparison, compare_models
 from edgekit.verify.evaluate import EvaluateOptions, evaluate
 from edgekit.verify.outputs import FloatOutputs, float_outputs
 from edgekit.verify.verification import Metric, On, Verification
+
+T = TypeVar("T")
 
 SELF_CHECK_SAMPLES = 8
 LAYER_SAMPLES = 16
@@ -157,7 +160,9 @@ def build(request: BuildRequest, workshop: Workshop) -> tuple[TargetResult, ...]
     recipes = [recipe_for(target, request) for target in request.targets]
     source = import_stage(request, datasets.get("calibration"), workshop)
     bindings = {role: bind(dataset, model_inputs(source.artifact.model)) for role, dataset in datasets.items()}
-    jobs = [Job(request, workshop, source, bindings, *pair) for pair in zip(request.targets, recipes, strict=True)]
+    once = Once({})
+    pairs = zip(request.targets, recipes, strict=True)
+    jobs = [Job(request, workshop, source, bindings, once, target, recipe) for target, recipe in pairs]
     return tuple(_result_or_error(job) for job in jobs)
 
 
@@ -170,6 +175,20 @@ def recipe_for(target: Target, request: BuildRequest) -> Recipe:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Once:
+    """What targets with the same result share within one build and no cache keeps."""
+
+    made: dict[tuple[str, str], object]
+
+    def get(self, stage: str, result: Artifact, make: Callable[[], T]) -> T:
+        """What `make` gave for this stage and model the first time."""
+        key = (stage, result.sha256)
+        if key not in self.made:
+            self.made[key] = make()
+        return cast(T, self.made[key])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Job:
     """One target's share of a build."""
 
@@ -177,6 +196,7 @@ class Job:
     workshop: Workshop
     source: Source
     bindings: Mapping[str, Binding]
+    once: Once
     target: Target
     recipe: Recipe
 
@@ -198,9 +218,10 @@ def build_for_target(job: Job) -> TargetResult:
     result, steps = compress_stage(job)
     require_support(result.model, job.target)
     verification = verify_stage(job, result)
-    golden = golden_stage(job, result)
+    golden = job.once.get("golden", result, lambda: golden_stage(job, result))
     content = _content(job, result, verification, golden)
-    measurements = measure_stage(job, content)
+    measured = job.once.get("measure", result, lambda: measure_stage(job, content))
+    measurements = tuple(replace(m, target=job.target.name) for m in measured)
     gates = gate_stage(job, content, verification, measurements)
     report = assemble(
         Parts(
@@ -213,7 +234,7 @@ def build_for_target(job: Job) -> TargetResult:
             provenance=content.provenance,
             steps=steps,
             verification=verification,
-            layers=layer_stage(job, result),
+            layers=job.once.get("layers", result, lambda: layer_stage(job, result)),
             measurements=measurements,
             gates=gates,
         )
