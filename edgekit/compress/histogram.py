@@ -34,7 +34,7 @@ class Histograms:
         if not values.size:
             return
         self._grow(place, float(np.abs(values).max()))
-        scaled = values * np.float32(BINS / 2 / self.reach[place]) + np.float32(BINS / 2)
+        scaled = values / np.float32(self.reach[place]) * np.float32(BINS / 2) + np.float32(BINS / 2)
         bins = np.clip(scaled.astype(np.int32), 0, BINS - 1)
         self.counts[place] += np.bincount(bins, minlength=BINS)
 
