@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -81,11 +80,14 @@ def test_two_at_once_build_one(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert built == [folder("tiny")]
 
 
-def test_install_makes_it_anew(tiny: Path) -> None:
+def test_install_makes_it_anew(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = folder("tiny") / "bin"
     broken.mkdir(parents=True)
     (broken / "python").write_text("broken")
-    assert install("tiny", Silent()).resolve().samefile(Path(sys.executable).resolve())
+    monkeypatch.setattr(environments, "_pip_install", lambda backend, staging: None)
+    monkeypatch.setattr(environments, "_make_venv", lambda backend, staging: (staging / "bin").mkdir(parents=True))
+    install("tiny", Silent())
+    assert list(folder("tiny").rglob("*")) == [broken]  # what was there is gone
 
 
 def test_a_python_that_is_too_new_is_said_first(monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
