@@ -1,6 +1,6 @@
 """Accuracy after int8: edgekit, the TensorFlow Lite converter and the quantizer library alone, on the same samples.
 
-Usage: python -m bench.accuracy [CASE …] [--json FILE]
+Usage: python -m bench.accuracy [CASE …] [--set quantize.calibration.method=minmax] [--json FILE]
 
 Each row: the metric of the float model and of the three results on evaluation samples that no step has seen, their
 bytes, and the paired difference of edgekit's result to the others with its 95 % interval.
@@ -58,6 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("cases", nargs="*", default=[case.name for case in CASES])
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="STEP.OPTION=VALUE")
     arguments = parser.parse_args()
     rows = []
     print(HEADER)
@@ -67,13 +68,13 @@ def main() -> None:
                 print(f"| {case.name} | skipped: {case.path.name} is not here |")
                 continue
             with tempfile.TemporaryDirectory() as folder:
-                rows.append(run(case, Path(folder)))
+                rows.append(run(case, Path(folder), tuple(arguments.settings)))
             print(markdown(rows[-1]), flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
 
 
-def run(case: Case, folder: Path) -> Row:
+def run(case: Case, folder: Path, settings: tuple[str, ...] = ()) -> Row:
     """One model through the three tools."""
     for role, write in (("calibration", case.write_calibration), ("evaluation", case.write_evaluation)):
         (folder / role).mkdir()
@@ -81,7 +82,7 @@ def run(case: Case, folder: Path) -> Row:
     workshop = Workshop(Cache(default_cache_folder()), Silent())
     request = BuildRequest(
         model=case.path, targets=(load_target("raspberry-pi-4"),), output=folder / "out", recipe="int8",
-        calibration=folder / "calibration", evaluation=folder / "evaluation",
+        calibration=folder / "calibration", evaluation=folder / "evaluation", settings=settings,
     )  # fmt: skip
     result = build(request, workshop)[0]
     if result.error is not None:

@@ -122,6 +122,8 @@ def rename_ports(model: Model, inputs: Sequence[str], outputs: Sequence[str]) ->
     signature = model.signatures[0]
     signature.inputs = _renamed(signature.inputs, inputs, signature.graph.inputs, "input")
     signature.outputs = _renamed(signature.outputs, outputs, signature.graph.outputs, "output")
+    if len(signature.inputs) == len(signature.graph.inputs):  # TensorFlow's order changes from run to run
+        signature.graph.inputs = list(signature.inputs.values())
 
 
 def _renamed(ports: Mapping[str, Any], names: Sequence[str], order: Sequence[Any], kind: str) -> dict[str, Any]:
