@@ -222,13 +222,12 @@ def _interpreter(model: bytes, threads: int, kernels: Kernels, keep_all: bool) -
     }[kernels]
     with warnings.catch_warnings():  # it warns that keeping all tensors costs memory: that is known here
         warnings.simplefilter("ignore", UserWarning)
-        interpreter = Interpreter(
+        return Interpreter(
             model_content=bytes(model),
             num_threads=threads,
             experimental_op_resolver_type=resolver,
             experimental_preserve_all_tensors=keep_all,
         )
-    return interpreter
 
 
 @contextmanager

@@ -14,7 +14,7 @@ def old() -> Model:
     model = two_inputs_model()
     model.signatures.clear()
     for op in model.ops():
-        op.stored_codes = (op.kind == "MUL" and 18 or 0, 0)
+        op.stored_codes = ((op.kind == "MUL" and 18) or 0, 0)
     return read(write(model))
 
 

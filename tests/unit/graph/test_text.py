@@ -11,7 +11,7 @@ from edgekit.graph.codec import read, write
 from edgekit.graph.model import Model, Quantization
 from edgekit.graph.text import dump, quantization_text
 from edgekit.graph.types import DType
-from tests.small_models import conv_model, control_flow_model
+from tests.small_models import control_flow_model, conv_model
 from tests.unit.graph.every_field import every_field
 
 GOLDEN = Path(__file__).parents[2] / "golden"
