@@ -25,5 +25,5 @@ $(VENV)/core.done: setup.cfg constraints.txt
 	touch $@
 
 $(VENV)/test.done: $(VENV)/core.done
-	$(PIP) --editable '.[keras,onnx,torch,images,test]'
+	$(PIP) --editable '.[keras,torch,images,test]'
 	touch $@

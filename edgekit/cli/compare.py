@@ -24,6 +24,7 @@ def compare(a: Path, b: Path, data: Path | None, samples: int, json_path: Path |
 
     def work(progress: TerminalProgress) -> int:
         from edgekit.cli.load import feeds_for, model_bytes
+        from edgekit.report.text import shortened
         from edgekit.verify.compare import CompareOptions, compare_models
 
         first, second = model_bytes(a), model_bytes(b)
@@ -33,7 +34,7 @@ def compare(a: Path, b: Path, data: Path | None, samples: int, json_path: Path |
             write_json(json_path, found.to_json())
         if json_path is None or str(json_path) != "-":
             rows = [
-                (layer.kind, layer.tensor_a, layer.dtype_b, f"{layer.sqnr_db:.1f}", f"{layer.drop_db:.1f}",
+                (layer.kind, shortened(layer.tensor_a), layer.dtype_b, f"{layer.sqnr_db:.1f}", f"{layer.drop_db:.1f}",
                  f"{layer.max_abs:.4g}", f"{layer.weight_bytes_a:,}", f"{layer.weight_bytes_b:,}")
                 for layer in found.layers
             ]  # fmt: skip

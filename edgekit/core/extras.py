@@ -10,7 +10,6 @@ from edgekit.core.errors import MissingError
 
 EXTRAS = {
     "keras": ("keras", "tensorflow", "h5py"),
-    "onnx": ("onnx", "onnxruntime"),
     "torch": ("torch", "onnxscript"),
     "images": ("PIL",),
 }
