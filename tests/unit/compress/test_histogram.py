@@ -36,3 +36,11 @@ def test_least_error_cuts_a_lone_outlier_and_nothing_of_a_uniform() -> None:
     _, high = least_error_range(histograms.counts[0], float(histograms.reach[0]), -5, 100, 16)
     assert high < 20
     assert least_error_range(histograms.counts[1], float(histograms.reach[1]), -1, 1, 256) == (-1.0, 1.0)
+
+
+def test_a_tensor_of_zeros_is_counted_without_overflow() -> None:
+    histograms = Histograms(1)
+    histograms.add(0, np.zeros(5, np.float32))
+    assert histograms.counts[0].sum() == 5
+    histograms.add(0, np.ones(3, np.float32))
+    assert histograms.counts[0].sum() == 8
