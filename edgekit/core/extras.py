@@ -12,6 +12,10 @@ EXTRAS = {
     "keras": ("keras", "tensorflow", "h5py"),
     "torch": ("torch", "onnxscript"),
     "images": ("PIL",),
+    "adb": ("adbutils",),
+    "serial": ("serial",),
+    "sign": ("cryptography",),
+    "service": ("waitress",),
 }
 """Extra of setup.cfg -> modules that it brings."""
 

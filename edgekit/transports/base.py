@@ -28,6 +28,15 @@ class RunResult:
     peak_bytes: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A device that can be reached now: its URI and, in words, what it is or why it does not answer."""
+
+    uri: str
+    what: str
+    usable: bool = True
+
+
 class Transport(Protocol):
     """One device, from `open` to `close`; also a context manager.
 
