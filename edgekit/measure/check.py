@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from dataclasses import dataclass
+from pathlib import Path
 
+from edgekit.bundle.manifest import TargetRef
 from edgekit.bundle.read import Bundle
 from edgekit.core.errors import UsageError
 from edgekit.core.progress import Progress
 from edgekit.measure.answer import conditions, latency, memory, outputs, profile
+from edgekit.measure.board import Facts, runner_of
 from edgekit.measure.measurement import Measurement, Profile
 from edgekit.measure.parity import judge_parity
 from edgekit.measure.visit import Request, Visit
 from edgekit.runtime.litert import Kernels
+from edgekit.transports.base import Transport
 from edgekit.transports.registry import transport_for
 from edgekit.transports.uri import DeviceUri
 
 _PROFILE_RUNS = 50
+
+
+class Accelerator(enum.Enum):
+    """What runs the model on a phone."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+    NPU = "npu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +43,9 @@ class CheckOptions:
         kernels: which kernels run.
         profile: whether to time the operators too, in a second process.
         timeout_s: for each process on the device.
+        python: the interpreter to use on a board, as a path or a name there; empty looks for one.
+        accelerator: what runs the model on a phone.
+        benchmark_model: LiteRT's benchmark_model for a phone; None takes the user's cache.
     """
 
     runs: int | None = None
@@ -38,6 +54,9 @@ class CheckOptions:
     kernels: Kernels = Kernels.XNNPACK
     profile: bool = True
     timeout_s: float = 300.0
+    python: str = ""
+    accelerator: Accelerator = Accelerator.CPU
+    benchmark_model: Path | None = None
 
     def __post_init__(self) -> None:
         if (self.runs is not None and self.runs < 1) or self.threads < 1 or (self.warmup or 0) < 0:
@@ -48,23 +67,66 @@ def check_bundle(bundle: Bundle, device: DeviceUri, options: CheckOptions, progr
     """Measure `bundle` on `device`.
 
     Wrong outputs are in the result's `parity` and no error. Raises DeviceError where the device or the runtime fails (a
-    crash names its signal), UsageError where the bundle has no golden samples.
+    crash names its signal), UsageError where the bundle has no golden samples or the device takes no such bundle.
     """
-    if bundle.golden is None or bundle.manifest.golden is None:
-        raise _no_golden(bundle)
+    require_golden(bundle)
+    _require_checkable(device)
+    with transport_for(device) as transport:
+        return check_open(bundle, device, transport, options, progress)
+
+
+def check_open(
+    bundle: Bundle, device: DeviceUri, transport: Transport, options: CheckOptions, progress: Progress
+) -> Measurement:
+    """As `check_bundle`, through a transport that is open and stays so."""
+    require_golden(bundle)
+    _require_checkable(device)
+    if device.transport == "adb":
+        from edgekit.measure.android import measure_on_phone
+
+        return measure_on_phone(bundle, transport, str(device), options, progress)
     progress.start(f"check on {device}", 2 if options.profile else 1)
     try:
-        with transport_for(device) as transport:
-            visit = Visit(str(device), transport, options.timeout_s)
-            visit.bring(bundle)
-            measurement = _measure(bundle, visit, options)
+        runner = runner_of(device, transport, options.python)
+        visit = Visit(str(device), transport, options.timeout_s, runner.python)
+        visit.bring(bundle)
+        measurement = _measure(bundle, visit, options)
+        warnings = (*measurement.warnings, *misfits(bundle.manifest.target, runner.facts))
+        measurement = dataclasses.replace(measurement, warnings=warnings)
+        progress.advance()
+        if options.profile:
+            measurement = dataclasses.replace(measurement, profile=_profile(bundle, visit, options))
             progress.advance()
-            if options.profile:
-                measurement = dataclasses.replace(measurement, profile=_profile(bundle, visit, options))
-                progress.advance()
     finally:
         progress.finish()
     return measurement
+
+
+def misfits(target: TargetRef, facts: Facts | None) -> tuple[str, ...]:
+    """Where a board is not of the kind that the bundle was built for; its numbers hold for itself alone then."""
+    if facts is None or target.kind != "linux":
+        return ()
+    found = f"the device is {facts.machine} with {facts.bits} bits"
+    if not facts.machine.startswith(("aarch64", "arm")):
+        return (f"Built for {target.title}, an Arm board, but {found}.",)
+    wanted = 32 if target.runtime == "tflite-runtime" else 64
+    if facts.bits != wanted:
+        return (f"Built for {target.title}, a system of {wanted} bits, but {found}.",)
+    return ()
+
+
+def require_golden(bundle: Bundle) -> None:
+    """Raises UsageError where there is nothing to compare a device's outputs with."""
+    if bundle.golden is None or bundle.manifest.golden is None:
+        raise _no_golden(bundle)
+
+
+def _require_checkable(device: DeviceUri) -> None:
+    if device.transport in ("serial", "qemu"):
+        raise UsageError(
+            f"{device}: a bundle for a microcontroller has no firmware in it yet, so nothing can be measured there",
+            "check it on local, where the reference kernels compute what TFLM does",
+        )
 
 
 def _measure(bundle: Bundle, visit: Visit, options: CheckOptions) -> Measurement:
