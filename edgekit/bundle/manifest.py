@@ -18,6 +18,8 @@ MANIFEST = "manifest.json"
 MODEL = "model.tflite"
 GOLDEN = "golden.npz"
 REPORT = "report.html"
+SIGNATURE = "signature.json"
+"""Beside the manifest, not listed in it and no part of the digest, which it signs (`edgekit.bundle.sign`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import io
 import zipfile
 from pathlib import Path
 
-from edgekit.bundle.manifest import MANIFEST
+from edgekit.bundle.manifest import MANIFEST, SIGNATURE
 from edgekit.bundle.read import Bundle, open_bundle
 from edgekit.bundle.write import write_files
 from edgekit.core.files import write_atomic
@@ -46,4 +46,5 @@ def packed(bundle: Bundle) -> bytes:
 
 def _contents(bundle: Bundle) -> dict[str, bytes]:
     """Every file of the bundle; each has been checked when it was opened, its path included."""
-    return {MANIFEST: bundle.manifest.to_bytes(), **dict(sorted(bundle.files.items()))}
+    signature = {SIGNATURE: bundle.signature} if bundle.signature else {}
+    return {MANIFEST: bundle.manifest.to_bytes(), **signature, **dict(sorted(bundle.files.items()))}

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Protocol
 
 from edgekit.bundle.golden import Golden
-from edgekit.bundle.manifest import GOLDEN, MANIFEST, MODEL, REPORT, FileEntry, Manifest
+from edgekit.bundle.manifest import GOLDEN, MANIFEST, MODEL, REPORT, SIGNATURE, FileEntry, Manifest
 from edgekit.core.errors import ModelError, StorageError, UsageError
 from edgekit.core.files import sha256_bytes
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*")
 _MANIFEST_LIMIT_BYTES = 64 << 20
+_SIGNATURE_LIMIT_BYTES = 1 << 14
 _LIMIT_BYTES = 8 << 30  # of all files: a .tflite holds 2 GiB, and the rest is small
 _MOST_SHRUNK = 100  # beyond that ratio a zip entry is a bomb, not weights
 _ENCRYPTED = 1  # bit 0 of an entry's flags: PKWARE APPNOTE 4.4.4
@@ -36,12 +37,14 @@ class Bundle:
         folder: the folder, or the packed file.
         files: content of each file but the manifest, by path.
         golden: None when the bundle has no golden samples.
+        signature: the file beside the manifest, not verified yet (`edgekit.bundle.sign`); empty when there is none.
     """
 
     folder: Path
     manifest: Manifest
     files: Mapping[str, bytes]
     golden: Golden | None
+    signature: bytes = b""
 
     @property
     def model_bytes(self) -> bytes:
@@ -83,7 +86,7 @@ def open_bundle(path: Path) -> Bundle:
             files[entry.path] = _checked(source, entry, problems)
     if problems:
         raise ModelError(problems[0], _AGAIN)
-    return Bundle(path, manifest, files, _golden(manifest, files))
+    return Bundle(path, manifest, files, _golden(manifest, files), _signature(source))
 
 
 def verify_bundle(path: Path) -> list[str]:
@@ -133,8 +136,8 @@ def _manifest(source: Source) -> Manifest:
 def _listing_problems(source: Source, manifest: Manifest) -> list[str]:
     """What is wrong before any content is read."""
     listed = [entry.path for entry in manifest.files]
-    present = set(source.names()) - {MANIFEST}
-    safe = {path for path in listed if is_safe(path)}
+    present = set(source.names()) - {MANIFEST, SIGNATURE}
+    safe = {path for path in listed if is_safe(path) and path not in (MANIFEST, SIGNATURE)}
     twice = {path for path in listed if listed.count(path) > 1}
     problems = [f"the manifest lists {path!r}, a name that may lie outside" for path in listed if path not in safe]
     problems += [f"the manifest lists {path} twice" for path in sorted(twice)]
@@ -160,6 +163,16 @@ def _checked(source: Source, entry: FileEntry, problems: list[str]) -> bytes:
         problems.append(f"{where} is longer than the {entry.size_bytes} bytes that the manifest states")
     elif sha256_bytes(data) != entry.sha256:
         problems.append(f"{where} was altered: its SHA-256 is not the one in the manifest")
+    return data
+
+
+def _signature(source: Source) -> bytes:
+    """The signature's file, bounded; whose it is, is judged elsewhere."""
+    if SIGNATURE not in source.names():
+        return b""
+    data = source.read(SIGNATURE, _SIGNATURE_LIMIT_BYTES)
+    if len(data) > _SIGNATURE_LIMIT_BYTES:
+        raise ModelError(f"{source.path}/{SIGNATURE} is larger than {_SIGNATURE_LIMIT_BYTES >> 10} KiB")
     return data
 
 

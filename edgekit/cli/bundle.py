@@ -11,7 +11,7 @@ PATH = click.Path(path_type=Path)
 
 @click.group()
 def bundle() -> None:
-    """Pack, unpack and verify bundles."""
+    """Pack, unpack, sign and verify bundles."""
 
 
 @bundle.command()
@@ -39,13 +39,42 @@ def unpack(file: Path, output: Path) -> None:
 
 @bundle.command()
 @click.argument("path", type=PATH)
-def verify(path: Path) -> int:
-    """Whether every file of a bundle is the one that its manifest names."""
-    from edgekit.bundle.read import verify_bundle
+@click.option("--key", type=PATH, help="A public key: the bundle must carry a signature by it.")
+def verify(path: Path, key: Path | None) -> int:
+    """Whether every file of a bundle is the one that its manifest names; with --key, who signed it."""
+    from edgekit.bundle.read import open_bundle, verify_bundle
+    from edgekit.bundle.sign import key_id, verify_signature
 
     problems = verify_bundle(path)
     for problem in problems:
         click.echo(problem, err=True)
-    if not problems:
+    if problems:
+        return 3
+    if key is None:
         click.echo(f"{path} is whole")
-    return 3 if problems else 0
+        return 0
+    signature = verify_signature(open_bundle(path), key)
+    click.echo(f"{path} is whole, and signed by the key {key_id(key)} with the serial {signature.serial}")
+    return 0
+
+
+@bundle.command()
+@click.argument("private", type=PATH)
+def keygen(private: Path) -> None:
+    """A key pair to sign with: PRIVATE, for its owner alone, and PRIVATE.pub, which boards get."""
+    from edgekit.bundle.sign import key_id, make_keys
+
+    public = make_keys(private)
+    click.echo(f"{private} is the private key: keep it\n{public} is the public key {key_id(public)}")
+
+
+@bundle.command()
+@click.argument("folder", type=PATH)
+@click.option("--key", type=PATH, required=True, help="The private key.")
+@click.option("--serial", type=click.IntRange(0), help="Larger than the one before; without it the time in seconds.")
+def sign(folder: Path, key: Path, serial: int | None) -> None:
+    """Sign a bundle: boards that hold the public key run nothing else."""
+    from edgekit.bundle.sign import sign_bundle
+
+    made = sign_bundle(folder, key, serial)
+    click.echo(f"{folder} ({made.digest[:12]}) is signed by the key {made.key} with the serial {made.serial}")

@@ -19,7 +19,7 @@ COMMANDS = {
     "profile": ("edgekit.cli.profile:profile", "Which operator takes the time."),
     "compare": ("edgekit.cli.compare:compare", "Two models or bundles, layer by layer."),
     "inspect": ("edgekit.cli.inspect:inspect", "Inputs, outputs, operators, MACs, bytes, memory; what a target runs."),
-    "bundle": ("edgekit.cli.bundle:bundle", "Pack, unpack and verify bundles."),
+    "bundle": ("edgekit.cli.bundle:bundle", "Pack, unpack, sign and verify bundles."),
     "targets": ("edgekit.cli.targets:targets", "The device classes that edgekit knows."),
     "recipes": ("edgekit.cli.recipes:recipes", "The shipped recipes and what they do."),
     "devices": ("edgekit.cli.devices:devices", "What is reachable now."),
