@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from edgekit.cli.fleet import measured_words, on_fleet, show_failures
 from edgekit.cli.output import write_json
-from edgekit.cli.progress import TerminalProgress
+
+if TYPE_CHECKING:
+    from edgekit.measure.measurement import Measurement
 
 PATH = click.Path(path_type=Path)
 SHOWN = 30
@@ -15,18 +19,32 @@ SHOWN = 30
 
 @click.command()
 @click.argument("bundle", type=PATH)
-@click.option("--device", required=True, metavar="URI", help="Where to run it, such as local.")
+@click.option("--device", "devices", required=True, multiple=True, metavar="URI", help="Where to run it; repeatable.")
+@click.option("--python", default="", metavar="PATH", help="The interpreter to use on a board.")
+@click.option("--benchmark-model", type=PATH, help="LiteRT's benchmark_model for a phone.")
 @click.option("--json", "json_path", type=PATH, help="Write the times there, - for stdout.")
-def profile(bundle: Path, device: str, json_path: Path | None) -> None:
-    """Which operator takes the time, and which kernel or delegate ran it."""
+def profile(
+    bundle: Path, devices: tuple[str, ...], python: str, benchmark_model: Path | None, json_path: Path | None
+) -> None:
+    """Which operator takes the time, and which kernel or delegate ran it. Several devices are profiled at once."""
     from edgekit.bundle.read import open_bundle
     from edgekit.measure.check import CheckOptions, check_bundle
+    from edgekit.measure.fleet import parse_devices
     from edgekit.report.text import profile_table
-    from edgekit.transports.uri import parse_device
 
-    measured = check_bundle(open_bundle(bundle), parse_device(device), CheckOptions(), TerminalProgress())
+    uris, opened = parse_devices(devices), open_bundle(bundle)
+    options = CheckOptions(python=python, benchmark_model=benchmark_model)
+
+    def nothing(_: Measurement) -> None:
+        """Shown, and not kept: `edgekit check` keeps."""
+
+    outcomes = on_fleet(uris, lambda d, p: check_bundle(opened, d, options, p), nothing, measured_words)
+    measured = [o.result for o in outcomes if o.result is not None]
     if json_path is not None:
-        write_json(json_path, measured.to_json()["profile"])
-        if str(json_path) == "-":
-            return
-    click.echo(profile_table(measured, SHOWN))
+        write_json(json_path, [{"device": m.device, **m.to_json()["profile"]} for m in measured])
+    if json_path is None or str(json_path) != "-":
+        for measurement in measured:
+            if len(outcomes) > 1:
+                click.echo(click.style(f"\n{measurement.device}", bold=True))
+            click.echo(profile_table(measurement, SHOWN))
+    show_failures(outcomes)

@@ -1,4 +1,4 @@
-"""Progress on a terminal: one bar for each piece of work that takes over a second."""
+"""Progress on a terminal: one bar for each piece of work that takes over a second, one line for each device."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ SHOWN_AFTER_S = 1.0
 
 
 class TerminalProgress:
-    """A Progress that draws bars on standard error, where that is a terminal."""
+    """A Progress that draws bars on standard error, where that is a terminal.
 
-    def __init__(self) -> None:
+    Args:
+        position: on which line below the cursor, where several draw at once.
+    """
+
+    def __init__(self, position: int | None = None) -> None:
         self._bar: Any = None
+        self._position = position
         self.stage = ""
 
     def start(self, label: str, total: int | None) -> None:
@@ -21,7 +26,13 @@ class TerminalProgress:
 
         self.stage = label
         self._bar = tqdm(
-            total=total, desc=label, delay=SHOWN_AFTER_S, disable=not sys.stderr.isatty(), leave=False, ncols=80
+            total=total,
+            desc=label,
+            delay=SHOWN_AFTER_S,
+            disable=not sys.stderr.isatty(),
+            leave=False,
+            ncols=80,
+            position=self._position,
         )
 
     def advance(self, steps: int = 1) -> None:
@@ -34,3 +45,25 @@ class TerminalProgress:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+class FleetProgress:
+    """One line for each of several devices on a terminal, and one finished line for each anywhere.
+
+    Args:
+        count: how many devices; a single one needs no finished line, for its report says it all.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def line(self, place: int) -> TerminalProgress:
+        """The progress of the device at that place of the list."""
+        return TerminalProgress(place if self._count > 1 else None)
+
+    def finished(self, line: str) -> None:
+        """Tell of a device that has ended, above the lines of those that have not."""
+        from tqdm import tqdm
+
+        if self._count > 1:
+            tqdm.write(line, file=sys.stderr)

@@ -11,8 +11,9 @@ from edgekit.bundle.manifest import TargetRef
 from edgekit.bundle.read import Bundle
 from edgekit.core.errors import UsageError
 from edgekit.core.progress import Progress
-from edgekit.measure.answer import conditions, latency, memory, outputs, profile
+from edgekit.measure.answer import conditions, latency, memory, outputs, placement, profile
 from edgekit.measure.board import Facts, runner_of
+from edgekit.measure.evaluation import EvaluationSamples, chunk_runner, measure_task
 from edgekit.measure.measurement import Measurement, Profile
 from edgekit.measure.parity import judge_parity
 from edgekit.measure.visit import Request, Visit
@@ -46,6 +47,7 @@ class CheckOptions:
         python: the interpreter to use on a board, as a path or a name there; empty looks for one.
         accelerator: what runs the model on a phone.
         benchmark_model: LiteRT's benchmark_model for a phone; None takes the user's cache.
+        evaluation: labelled samples to measure the task's accuracy with on the device, or None.
     """
 
     runs: int | None = None
@@ -57,6 +59,7 @@ class CheckOptions:
     python: str = ""
     accelerator: Accelerator = Accelerator.CPU
     benchmark_model: Path | None = None
+    evaluation: EvaluationSamples | None = None
 
     def __post_init__(self) -> None:
         if (self.runs is not None and self.runs < 1) or self.threads < 1 or (self.warmup or 0) < 0:
@@ -99,6 +102,9 @@ def check_open(
             progress.advance()
     finally:
         progress.finish()
+    if options.evaluation is not None:
+        run = chunk_runner(bundle, visit, options.threads, options.kernels.value)
+        measurement = dataclasses.replace(measurement, task=measure_task(bundle, options.evaluation, run, progress))
     return measurement
 
 
@@ -148,6 +154,7 @@ def _measure(bundle: Bundle, visit: Visit, options: CheckOptions) -> Measurement
         profile=Profile((), ""),
         parity=judge_parity(golden.outputs, found, spec.bounds, options.kernels.value),
         conditions=conditions(answer, options.threads, options.kernels.value),
+        placement=placement(bundle.model_bytes, options.kernels.value),
     )
 
 

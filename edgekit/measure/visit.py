@@ -123,6 +123,10 @@ class Visit:
             self._transport.push(source, name)
         self._brought[name] = digest
 
+    def bring_worker(self, worker: str) -> None:
+        """A worker's file, as another worker needs it beside itself. Raises DeviceError."""
+        self.push(worker, read_bytes(_WORKERS / worker))
+
     def ask(self, worker: str, request: Asks) -> Answer:
         """What `worker` answers. Raises DeviceError that names the signal of a crash or the worker's own last line."""
         result = self._run(worker, request)
@@ -146,7 +150,7 @@ class Visit:
             return read_bytes(target)
 
     def _run(self, worker: str, request: Asks) -> RunResult:
-        self.push(worker, read_bytes(_WORKERS / worker))
+        self.bring_worker(worker)
         self.push(_REQUEST, request.to_bytes())
         return self._transport.run((*self._python, worker, _REQUEST), self._timeout_s)
 
