@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgekit.core.errors import DeviceError
 from edgekit.graph.codec import read
-from edgekit.measure.measurement import Conditions, Latency, Memory, OperatorTime, Profile, summarise
+from edgekit.measure.measurement import Conditions, Health, Latency, Memory, OperatorTime, Placement, Profile, summarise
 from edgekit.measure.visit import Answer
 
 Array = NDArray[Any]
@@ -44,15 +44,25 @@ def conditions(answer: Answer, threads: int, kernels: str) -> Conditions:
         system=answer.text("system"),
         cores=int(answer.number("cores")),
         governor=answer.text("governor"),
-        load_before=answer.maybe("load_before"),
-        load_after=answer.maybe("load_after"),
         threads=threads,
         kernels=kernels,
         runtime=answer.text("runtime"),
         runtime_version=answer.text("runtime_version"),
         python=answer.text("python"),
         taken_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        board="",
+        emulated="",
+        before=Health(load=answer.maybe("load_before")),
+        after=Health(load=answer.maybe("load_after")),
     )
+
+
+def placement(model: bytes, kernels: str) -> Placement:
+    """Where the operators ran."""
+    total = len(read(model).main.ops)
+    if kernels != "xnnpack":
+        return Placement("", 0, total, (), "no delegate was asked for")
+    return Placement("XNNPACK", None, total, (), "this runtime does not tell which operators it took")
 
 
 def outputs(data: bytes, names: tuple[str, ...], device: str) -> dict[str, Array]:

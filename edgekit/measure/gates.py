@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -45,13 +46,17 @@ TITLES = {
 """Key of a budget -> what it is called in a report."""
 
 NOT_MEASURED = "not measured"
+NOT_JUDGED = "not judged"
+_TIMED = ("latency_p90_ms", "energy_mj")
+"""What an emulated device cannot tell."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
     """A budget applied to a number.
 
-    `value` is None where nothing was measured; then `passed` is None too: neither kept nor broken.
+    `passed` is None where it is neither kept nor broken: nothing was measured (`value` is None too), or the number
+    allows no verdict (`note` says why).
     """
 
     key: str
@@ -68,31 +73,44 @@ class Gate:
 
     @property
     def verdict(self) -> str:
-        """`"pass"`, `"fail"` or `"not measured"`."""
+        """`"pass"`, `"fail"`, `"not measured"` or, for a number that allows no verdict, `"not judged"`."""
         if self.passed is None:
-            return NOT_MEASURED
+            return NOT_MEASURED if self.value is None else NOT_JUDGED
         return "pass" if self.passed else "fail"
 
 
 def evaluate_gates(
-    budget: BudgetLike, values: Mapping[str, float | None], notes: Mapping[str, str] | None = None
+    budget: BudgetLike,
+    values: Mapping[str, float | None],
+    notes: Mapping[str, str] | None = None,
+    emulated: str = "",
 ) -> tuple[Gate, ...]:
     """One gate for each limit that `budget` sets, in the order of `UNITS`.
 
     Args:
         values: key -> number in the key's unit; a key that is absent or None was not measured.
         notes: key -> what the number is, for the report.
+        emulated: with what the device is emulated; its times and energy are then not held against a limit.
     Raises ValueError for a key that no budget has.
     """
     unknown = sorted({*values, *(notes or {})} - set(UNITS))
     if unknown:
         raise ValueError(f"{', '.join(unknown)}: no budget is called so")
     limits = {key: getattr(budget, key) for key in UNITS}
-    return tuple(
+    judged = (
         gate(key, limit, values.get(key), (notes or {}).get(key, ""))
         for key, limit in limits.items()
         if limit is not None
     )
+    return tuple(_not_held(g, emulated) if emulated else g for g in judged)
+
+
+def _not_held(judged: Gate, emulated: str) -> Gate:
+    """A gate on an emulated device: a time there is no time of a device."""
+    if judged.key not in _TIMED or judged.value is None:
+        return judged
+    words = emulated if emulated.startswith("emulated") else f"emulated: {emulated}"
+    return dataclasses.replace(judged, passed=None, note=f"{words}; not held against the limit")
 
 
 def gate(key: str, limit: float, value: float | None, note: str = "") -> Gate:

@@ -19,13 +19,17 @@ from edgekit.measure.statistics import (
     steadiness,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 _AGAIN = "measure again with `edgekit check`"
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """The time of one inference, summarised. The interval is that of the median; None where runs were too few."""
+    """The time of one inference, summarised. Intervals are of the median and of p90; None where runs were too few.
+
+    `launch_count` is in how many processes the runs were taken; `settled` whether the warm-up ended by itself;
+    `interval_method` how the intervals were found.
+    """
 
     p50_us: float
     p90_us: float
@@ -37,6 +41,11 @@ class Latency:
     median_low_us: float | None
     median_high_us: float | None
     median_coverage: float | None
+    p90_low_us: float | None
+    p90_high_us: float | None
+    interval_method: str
+    launch_count: int
+    settled: bool
     relative_spread: float
     outlier_count: int
     steady: bool
@@ -97,27 +106,109 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """Where the model's operators ran: `delegate` took `operators_taken` of `operators_total`.
+
+    `delegate` is "" where there was none; `operators_taken` None where the runtime does not tell; `fallback` names the
+    operators (or their kinds) that ran on the CPU's builtin kernels. `note` says how this is known.
+    """
+
+    delegate: str
+    operators_taken: int | None
+    operators_total: int
+    fallback: tuple[str, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rail:
+    """The mean power of one supply rail."""
+
+    name: str
+    mean_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """Power while the model ran, and what one inference takes. `how` says which sensor and what it holds."""
+
+    rails: tuple[Rail, ...]
+    mean_w: float
+    energy_mj: float
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAccuracy:
+    """The task's metric, measured on the device with evaluation samples; `low` and `high` are its 95 % interval."""
+
+    metric: str
+    unit: str
+    value: float
+    low: float | None
+    high: float | None
+    sample_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """What other programs took from the timed runs; None for what the device does not tell.
+
+    `waited_share` is the time that the process was ready but waited for a core, of the timed wall time; `stolen_share`
+    the time that a hypervisor took from all cores; `words` sums it up and is "" where it was quiet.
+    """
+
+    involuntary_switches: int | None
+    waited_share: float | None
+    stolen_share: float | None
+    burst_count: int
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The device at one moment: the clock of each core or cluster, its hottest zone, and its load average.
+
+    `throttled` says in words what slows it down or did so since it started; "" where nothing does or nothing is known.
+    """
+
+    clock_mhz: tuple[float, ...] = ()
+    temperature_c: float | None = None
+    throttled: str = ""
+    load: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Conditions:
-    """Under what the numbers were taken. `taken_at` (UTC, ISO 8601) stays out of everything that is hashed."""
+    """Under what the numbers were taken. `taken_at` (UTC, ISO 8601) stays out of everything that is hashed.
+
+    `emulated` is "" on real hardware, else what the device is emulated with: its latencies say nothing of a device.
+    `board` is the name that the device has for itself; `before` and `after` are taken around the timed runs.
+    """
 
     cpu: str
     machine: str
     system: str
     cores: int
     governor: str
-    load_before: float | None
-    load_after: float | None
     threads: int
     kernels: str
     runtime: str
     runtime_version: str
     python: str
     taken_at: str
+    board: str
+    emulated: str
+    before: Health
+    after: Health
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Numbers from one device for one bundle. Latencies in microseconds, memory in bytes."""
+    """Numbers from one device for one bundle. Latencies in microseconds, memory in bytes.
+
+    `scope` says what one inference is: which of several signatures.
+    """
 
     device: str
     target: str
@@ -129,6 +220,11 @@ class Measurement:
     profile: Profile
     parity: Parity
     conditions: Conditions
+    placement: Placement
+    scope: str = ""
+    noise: Noise | None = None
+    power: Power | None = None
+    task: TaskAccuracy | None = None
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -148,16 +244,23 @@ class Measurement:
     def gate_values(self) -> dict[str, float | None]:
         """Key of a budget -> the number of this measurement for it."""
         ram = None if self.memory is None else self.memory.peak_bytes / 1024
-        return {"latency_p90_ms": self.latency.p90_us / 1000, "ram_kib": ram}
+        energy = None if self.power is None else self.power.energy_mj
+        return {"latency_p90_ms": self.latency.p90_us / 1000, "ram_kib": ram, "energy_mj": energy}
 
     def gate_notes(self) -> dict[str, str]:
         """Key of a budget -> what its number is, for the report."""
         timed = f"{self.latency.count} runs on {self.device}"
-        latency = timed if self.latency.steady else f"{timed}; {self.latency.steady_note}"
-        return {"latency_p90_ms": latency} | ({"ram_kib": self.memory.includes} if self.memory else {})
+        if self.conditions.emulated:
+            timed += f", {self.conditions.emulated}"
+        notes = {"latency_p90_ms": timed if self.latency.steady else f"{timed}; {self.latency.steady_note}"}
+        if self.memory is not None:
+            notes["ram_kib"] = self.memory.includes
+        if self.power is not None:
+            notes["energy_mj"] = self.power.how
+        return notes
 
 
-def summarise(samples_us: Sequence[float], warmup_count: int) -> Latency:
+def summarise(samples_us: Sequence[float], warmup_count: int, settled: bool = True, launch_count: int = 1) -> Latency:
     """The summary of latencies in microseconds, in the order in which they were taken. Raises ValueError on none."""
     interval = median_interval(samples_us)
     steady = steadiness(samples_us)
@@ -172,6 +275,11 @@ def summarise(samples_us: Sequence[float], warmup_count: int) -> Latency:
         median_low_us=interval.low if interval else None,
         median_high_us=interval.high if interval else None,
         median_coverage=interval.coverage if interval else None,
+        p90_low_us=None,
+        p90_high_us=None,
+        interval_method="order statistics",
+        launch_count=launch_count,
+        settled=settled,
         relative_spread=relative_spread(samples_us),
         outlier_count=outlier_count(samples_us),
         steady=steady.steady,

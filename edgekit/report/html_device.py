@@ -80,9 +80,9 @@ def _share(part: float, whole: float) -> Html:
 
 def _conditions(measurement: Measurement) -> Html:
     conditions = measurement.conditions
-    load = NO_VALUE if conditions.load_before is None else f"{fixed(conditions.load_before)} before"
-    if conditions.load_after is not None:
-        load += f", {fixed(conditions.load_after)} after"
+    load = NO_VALUE if conditions.before.load is None else f"{fixed(conditions.before.load)} before"
+    if conditions.after.load is not None:
+        load += f", {fixed(conditions.after.load)} after"
     pairs = [
         ("Processor", f"{conditions.cpu}, {conditions.cores} cores, {conditions.machine}"),
         ("Frequency governor", conditions.governor or NO_VALUE),

@@ -10,7 +10,12 @@ from edgekit.report.model import Report
 _STYLE = Path(__file__).with_name("style.css")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
-VERDICT_MARKS = {"pass": ("✓", "good"), "fail": ("✕", "bad"), "not measured": ("?", "open")}
+VERDICT_MARKS = {
+    "pass": ("✓", "good"),
+    "fail": ("✕", "bad"),
+    "not measured": ("?", "open"),
+    "not judged": ("?", "open"),
+}
 """Verdict of a gate -> its sign and its colour's name in the style sheet."""
 
 

@@ -9,7 +9,7 @@ from edgekit.core.errors import ModelError, UsageError
 from edgekit.core.records import from_record, to_record
 from edgekit.report.model import Report
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def report_to_json(report: Report) -> dict[str, Any]:

@@ -166,7 +166,7 @@ class Report:
 
     @property
     def unmeasured(self) -> tuple[Gate, ...]:
-        """The gates that had no number to look at."""
+        """The gates without a verdict: no number, or one that allows none."""
         return tuple(g for g in self.gates if g.passed is None)
 
 

@@ -30,7 +30,15 @@ from edgekit.report.words import (
     verdict_words,
 )
 
-_COLOURS = {"pass": "32", "fail": "31", "not measured": "33", "runs": "32", "slow": "33", "cannot": "31"}
+_COLOURS = {
+    "pass": "32",
+    "fail": "31",
+    "not measured": "33",
+    "not judged": "33",
+    "runs": "32",
+    "slow": "33",
+    "cannot": "31",
+}
 _NAME_WIDTH = 44
 WIDTH = 100
 _NARROWEST = 30

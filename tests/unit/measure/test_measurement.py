@@ -24,9 +24,9 @@ def test_a_missing_part_is_named(damage: str) -> None:
         Measurement.from_json(record)
 
 
-@pytest.mark.parametrize("record", [None, [], {}, {"schema": 2}, "text"])
+@pytest.mark.parametrize("record", [None, [], {}, {"schema": 1}, "text"])
 def test_what_is_no_measurement_is_refused(record: object) -> None:
-    with pytest.raises(DeviceError, match="not a measurement of schema 1"):
+    with pytest.raises(DeviceError, match="not a measurement of schema 2"):
         Measurement.from_json(record)
 
 

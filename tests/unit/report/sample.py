@@ -9,11 +9,13 @@ from typing import cast
 from edgekit.measure.gates import Gate
 from edgekit.measure.measurement import (
     Conditions,
+    Health,
     Measurement,
     Memory,
     Nearness,
     OperatorTime,
     Parity,
+    Placement,
     Profile,
     summarise,
 )
@@ -43,14 +45,16 @@ CONDITIONS = Conditions(
     system="Linux 6.1",
     cores=2,
     governor="",
-    load_before=0.31,
-    load_after=0.87,
     threads=1,
     kernels="xnnpack",
     runtime="ai-edge-litert",
     runtime_version="2.3.0",
     python="3.11.2",
     taken_at="2026-11-24T04:30:00Z",
+    board="",
+    emulated="",
+    before=Health((2200.0, 2200.0), 51.5, "", 0.31),
+    after=Health((2200.0, 2200.0), 55.0, "", 0.87),
 )
 
 
@@ -75,6 +79,7 @@ def measurement() -> Measurement:
         profile=Profile(profile, "Times taken with the profiler on, which slows the run."),
         parity=Parity(True, Nearness.LSB, 1.0, 3.0, 8, "", ""),
         conditions=CONDITIONS,
+        placement=Placement("XNNPACK", 9, 10, ("softmax",), "from the interpreter's list of nodes"),
         warnings=(),
     )
 

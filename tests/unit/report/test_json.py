@@ -20,7 +20,7 @@ def test_both_ways(report: Report) -> None:
 
 def test_readers_without_edgekit_find_the_verdicts() -> None:
     record = report_to_json(sample.failing())
-    assert (record["schema"], record["passed"]) == (1, False)
+    assert (record["schema"], record["passed"]) == (2, False)
     assert [g["verdict"] for g in record["gates"]] == ["fail", "pass", "pass", "not measured", "pass"]
 
 
@@ -41,5 +41,5 @@ def test_a_wrong_type_is_named_with_its_place() -> None:
 
 @pytest.mark.parametrize("record", [None, [], {"schema": 99}, {}])
 def test_what_is_no_report_is_refused(record: object) -> None:
-    with pytest.raises(UsageError, match="not a report of schema 1"):
+    with pytest.raises(UsageError, match="not a report of schema 2"):
         report_from_json(record)
