@@ -23,7 +23,8 @@ from edgekit.core.cache import Cache, default_cache_folder
 from edgekit.core.progress import Silent
 from edgekit.data.dataset import open_dataset
 from edgekit.data.feed import Binding, bind
-from edgekit.pipeline import BuildRequest, Workshop, build, import_stage, model_inputs
+from edgekit.job import BuildRequest, Workshop, model_inputs
+from edgekit.pipeline import build, import_stage
 from edgekit.targets.load import load_target
 from edgekit.verify.evaluate import EvaluateOptions, evaluate
 from edgekit.verify.intervals import Estimate

@@ -10,18 +10,17 @@ once, and an interrupted build goes on where it stopped.
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import numpy as np
 
 from edgekit.bundle.golden import Golden, make_golden
 from edgekit.bundle.manifest import DatasetRef, GoldenSpec, Provenance, SourceRef, TargetRef
 from edgekit.bundle.measured import add_measurement
-from edgekit.bundle.read import open_bundle
 from edgekit.bundle.versions import versions
 from edgekit.bundle.write import BundleContent, write_bundle
 from edgekit.compress.calibrate import CalibrateOptions, calibrate
@@ -29,29 +28,39 @@ from edgekit.compress.options import write_options
 from edgekit.compress.ranges import Ranges
 from edgekit.compress.registry import STEPS
 from edgekit.compress.step import RangeSource, Setting
-from edgekit.core.cache import Cache
-from edgekit.core.errors import EdgekitError, GateError
+from edgekit.core.errors import EdgekitError
 from edgekit.core.files import sha256_bytes, write_atomic
-from edgekit.core.progress import Progress
 from edgekit.data.dataset import Dataset, open_dataset
-from edgekit.data.feed import Binding, ModelInput, bind
+from edgekit.data.feed import Binding, bind
 from edgekit.graph.check import check
-from edgekit.graph.codec import read, write
+from edgekit.graph.codec import write
 from edgekit.graph.model import Model
-from edgekit.importers.base import ImportOptions, ImportReport, source_sha256
+from edgekit.importers.base import ImportReport, source_sha256
 from edgekit.importers.registry import import_model
-from edgekit.measure.check import CheckOptions, check_bundle
-from edgekit.measure.gates import Gate, describe, evaluate_gates, failed_gates
-from edgekit.measure.measurement import Measurement
+from edgekit.job import (
+    Artifact,
+    BuildRequest,
+    CalibrationSamples,
+    Draft,
+    Job,
+    Measured,
+    Once,
+    Source,
+    TargetResult,
+    Workshop,
+    model_inputs,
+)
+from edgekit.measure.assign import assign
+from edgekit.measuring import gate_stage, measure_stage
 from edgekit.recipe import Recipe, StepUse, load_recipe, with_settings
 from edgekit.report.assemble import Parts, assemble
 from edgekit.report.html import render_html
 from edgekit.report.html_index import render_index
-from edgekit.report.model import Entry, Fact, Index, Report, StepRow
+from edgekit.report.model import Entry, Fact, Index, StepRow
 from edgekit.runtime.litert import Kernels
 from edgekit.targets.rules import require_support
-from edgekit.targets.target import Kind, Target, kib_of
-from edgekit.transports.uri import LOCAL, parse_device
+from edgekit.targets.target import Kind, Target
+from edgekit.transports.uri import LOCAL
 from edgekit.verify.compare import CompareOptions, Comparison, compare_models
 from edgekit.verify.evaluate import EvaluateOptions, evaluate
 from edgekit.verify.outputs import FloatOutputs, float_outputs
@@ -62,108 +71,30 @@ T = TypeVar("T")
 SELF_CHECK_SAMPLES = 8
 LAYER_SAMPLES = 16
 GOLDEN_SAMPLES = 8
-LOCAL_RUNS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class BuildRequest:
-    """What a person asks for.
-
-    Attributes:
-        model: the file or folder of the trained model.
-        targets: the device classes to build for.
-        output: each bundle goes to `output/<target>`.
-        recipe: a preset or file; None takes each target's default.
-        settings: `step.option=value`, put over the recipe.
-        calibration: samples without labels, for steps.
-        evaluation: samples with labels, for verification alone.
-        evaluation_limit: verify on at most so many of them.
-        budgets: limits put over the target's own.
-        imports: how to import.
-        devices: where to measure; none: this machine, for the report but not for the gates.
-    """
-
-    model: Path
-    targets: tuple[Target, ...]
-    output: Path
-    recipe: str | None = None
-    settings: tuple[str, ...] = ()
-    calibration: Path | None = None
-    evaluation: Path | None = None
-    evaluation_limit: int | None = None
-    budgets: Mapping[str, float] = field(default_factory=dict)
-    imports: ImportOptions = field(default_factory=ImportOptions)
-    devices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """Where stages keep results and tell of their progress."""
-
-    cache: Cache
-    progress: Progress
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Artifact:
-    """A model with its bytes and their hash."""
-
-    model: Model
-    data: bytes
-    sha256: str
-
-    @staticmethod
-    def of(data: bytes) -> Artifact:
-        """From the bytes of a .tflite file. Raises ModelError."""
-        return Artifact(read(data), data, sha256_bytes(data))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Source:
-    """The imported float model."""
-
-    name: str
-    artifact: Artifact
-    report: ImportReport
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TargetResult:
-    """What one target got: a bundle and its report, or the error that stopped it."""
-
-    target: Target
-    folder: Path
-    report: Report | None = None
-    error: EdgekitError | None = None
-
-    @property
-    def failure(self) -> EdgekitError | None:
-        """Why this target has not passed, or None."""
-        if self.error is not None or self.report is None:
-            return self.error
-        if failed_gates(self.report.gates):
-            return GateError(f"{self.target.name}: {describe(self.report.gates)}")
-        wrong = next((m for m in self.report.measurements if not m.parity.passed), None)
-        if wrong is not None:
-            where = f"{self.target.name}: {wrong.device} computes something else"
-            return GateError(f"{where}: {wrong.parity.first_difference}")
-        return None
 
 
 def build(request: BuildRequest, workshop: Workshop) -> tuple[TargetResult, ...]:
-    """Do the main job. A target that cannot be built does not stop the others.
+    """Do the main job. A target that cannot be built does not stop the others, nor does a device that fails.
 
-    Raises UsageError, ModelError and MissingError for what concerns all targets; what concerns one is in its result.
+    Raises UsageError, ModelError and MissingError for what concerns all targets, and DeviceError for a device that does
+    not say what it is; what concerns one target is in its result.
     """
     paths = {"calibration": request.calibration, "evaluation": request.evaluation}
     datasets = {role: open_dataset(path) for role, path in paths.items() if path is not None}
     recipes = [recipe_for(target, request) for target in request.targets]
+    devices = assign(request.devices, request.targets) or {LOCAL: request.targets}
     source = import_stage(request, datasets.get("calibration"), workshop)
     bindings = {role: bind(dataset, model_inputs(source.artifact.model)) for role, dataset in datasets.items()}
     once = Once({})
     pairs = zip(request.targets, recipes, strict=True)
     jobs = [Job(request, workshop, source, bindings, once, target, recipe) for target, recipe in pairs]
-    return tuple(_result_or_error(job) for job in jobs)
+    drafts = [_or_error(job, partial(draft_for_target, job)) for job in jobs]
+    measured: dict[str, Measured] = {}
+    try:
+        measure_stage([draft for draft in drafts if isinstance(draft, Draft)], devices, workshop, measured)
+    finally:  # also on Ctrl-C bundles are written, with what is measured by then
+        results = tuple(_finished(draft, measured) for draft in drafts)
+    return results
 
 
 def recipe_for(target: Target, request: BuildRequest) -> Recipe:
@@ -174,75 +105,53 @@ def recipe_for(target: Target, request: BuildRequest) -> Recipe:
     return recipe
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Once:
-    """What targets with the same result share within one build and no cache keeps."""
-
-    made: dict[tuple[str, str], object]
-
-    def get(self, stage: str, result: Artifact, make: Callable[[], T]) -> T:
-        """What `make` gave for this stage and model the first time."""
-        key = (stage, result.sha256)
-        if key not in self.made:
-            self.made[key] = make()
-        return cast(T, self.made[key])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """One target's share of a build."""
-
-    request: BuildRequest
-    workshop: Workshop
-    source: Source
-    bindings: Mapping[str, Binding]
-    once: Once
-    target: Target
-    recipe: Recipe
-
-    @property
-    def folder(self) -> Path:
-        """Where the bundle goes."""
-        return self.request.output / self.target.name
-
-
-def _result_or_error(job: Job) -> TargetResult:
-    try:
-        return build_for_target(job)
-    except EdgekitError as error:
-        return TargetResult(job.target, job.folder, error=error)
-
-
-def build_for_target(job: Job) -> TargetResult:
-    """The line of this module's title, from the float model on, for one target."""
+def draft_for_target(job: Job) -> Draft:
+    """The line of this module's title, from the float model to the golden samples, for one target."""
     result, steps = compress_stage(job)
     require_support(result.model, job.target)
     verification = verify_stage(job, result)
     golden = job.once.get("golden", result, lambda: golden_stage(job, result))
-    content = _content(job, result, verification, golden)
-    measured = job.once.get("measure", result, lambda: measure_stage(job, content))
-    measurements = tuple(replace(m, target=job.target.name) for m in measured)
-    gates = gate_stage(job, content, verification, measurements)
+    layers = job.once.get("layers", result, lambda: layer_stage(job, result))
+    return Draft(job, result, _content(job, result, verification, golden), steps, verification, layers)
+
+
+def bundle_for_target(draft: Draft, measured: Measured) -> TargetResult:
+    """The rest of that line: gates, report and bundle."""
+    job, content = draft.job, draft.content
+    gates = gate_stage(draft, measured.measurements)
     report = assemble(
         Parts(
             name=job.source.name,
             target=job.target,
-            result=result.model,
+            result=draft.result.model,
             source_bytes=len(job.source.artifact.data),
-            result_bytes=len(result.data),
+            result_bytes=len(draft.result.data),
             imported=job.source.report,
             provenance=content.provenance,
-            steps=steps,
-            verification=verification,
-            layers=job.once.get("layers", result, lambda: layer_stage(job, result)),
-            measurements=measurements,
+            steps=draft.steps,
+            verification=draft.verification,
+            layers=draft.layers,
+            measurements=measured.measurements,
             gates=gates,
         )
     )
     write_bundle(job.folder, replace(content, report_html=render_html(report).encode()))
-    for measurement in measurements:
+    for measurement in measured.measurements:
         add_measurement(job.folder, measurement.to_json())
-    return TargetResult(job.target, job.folder, report)
+    return TargetResult(job.target, job.folder, report, measured.error)
+
+
+def _finished(draft: Draft | TargetResult, measured: Mapping[str, Measured]) -> TargetResult:
+    if isinstance(draft, TargetResult):
+        return draft
+    return _or_error(draft.job, lambda: bundle_for_target(draft, measured.get(draft.job.target.name, Measured())))
+
+
+def _or_error(job: Job, work: Callable[[], T]) -> T | TargetResult:
+    try:
+        return work()
+    except EdgekitError as error:
+        return TargetResult(job.target, job.folder, error=error)
 
 
 def import_stage(request: BuildRequest, samples: Dataset | None, workshop: Workshop) -> Source:
@@ -369,35 +278,6 @@ def golden_stage(job: Job, result: Artifact) -> tuple[Golden, GoldenSpec] | None
     return make_golden(result.data, job.source.artifact.data, binding.feeds(GOLDEN_SAMPLES))
 
 
-def measure_stage(job: Job, content: BundleContent) -> tuple[Measurement, ...]:
-    """The bundle on each device; without one, on this machine for the report."""
-    if content.golden is None:
-        return ()
-    devices = [parse_device(text) for text in job.request.devices] or [LOCAL]
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
-        write_bundle(Path(folder) / "bundle", content)
-        bundle = open_bundle(Path(folder) / "bundle")
-        options = CheckOptions(runs=LOCAL_RUNS)
-        return tuple(check_bundle(bundle, device, options, job.workshop.progress) for device in devices)
-
-
-def gate_stage(
-    job: Job, content: BundleContent, verification: Verification | None, measurements: tuple[Measurement, ...]
-) -> tuple[Gate, ...]:
-    """The target's budget, with the request's over it, next to the numbers.
-
-    Where no device was asked for, latency and memory are this machine's, and no gate of another target looks at them.
-    """
-    values: dict[str, float | None] = {"model_kib": kib_of(len(content.model))}
-    values["accuracy_drop"] = verification.drop_points if verification else None
-    notes: dict[str, str] = {}
-    if job.request.devices or job.target.kind is Kind.LOCAL:
-        for measurement in measurements:
-            values |= measurement.gate_values()
-            notes |= measurement.gate_notes()
-    return evaluate_gates(job.target.budget.merge(job.request.budgets), values, notes)
-
-
 def index_of(request: BuildRequest, results: tuple[TargetResult, ...]) -> Index:
     """The bundles of one build beside each other."""
     entries = (Entry(r.report, f"{r.target.name}/report.html") for r in results if r.report is not None)
@@ -409,27 +289,6 @@ def write_index(request: BuildRequest, results: tuple[TargetResult, ...]) -> Pat
     path = request.output / "index.html"
     write_atomic(path, render_index(index_of(request, results)).encode())
     return path
-
-
-def model_inputs(model: Model) -> list[ModelInput]:
-    """The inputs of a float model, as datasets are bound to them."""
-    return [ModelInput(p.name, p.tensor.shape, p.tensor.dtype.numpy) for p in model.inputs()]
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrationSamples:
-    """A bound dataset as steps see it: without labels."""
-
-    binding: Binding
-
-    @property
-    def count(self) -> int:
-        """How many there are."""
-        return self.binding.count
-
-    def feeds(self, limit: int | None) -> Iterator[Mapping[str, np.ndarray]]:
-        """At most `limit` of them, evenly spread."""
-        return (feed.inputs for feed in self.binding.feeds(limit))
 
 
 def _content(

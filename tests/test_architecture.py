@@ -12,6 +12,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "edgekit"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"cli"}),
     frozenset({"pipeline"}),
+    frozenset({"measuring"}),
+    frozenset({"job"}),
     frozenset({"recipe"}),
     frozenset({"report"}),
     frozenset({"deploy", "lab", "measure"}),

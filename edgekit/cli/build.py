@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from edgekit.cli.guard import guarded
-from edgekit.cli.progress import TerminalProgress
+from edgekit.cli.progress import FleetProgress, TerminalProgress
 
 if TYPE_CHECKING:
-    from edgekit.pipeline import BuildRequest, TargetResult
+    from edgekit.job import BuildRequest, TargetResult
 
 
 @click.command()
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 @click.option("--recipe", help="A shipped recipe or a .toml file; without it the target's own.")
 @click.option("--set", "settings", multiple=True, metavar="STEP.OPTION=VALUE", help="Change an option of the recipe.")
 @click.option("--budget", "budgets", multiple=True, metavar="KEY=VALUE", help="A limit over the target's own.")
-@click.option("--device", "devices", multiple=True, metavar="URI", help="Measure there, and hold it to the budget.")
+@click.option("--device", "devices", multiple=True, metavar="[TARGET=]URI",
+              help="Measure there, and hold it to the budget; several at once.")  # fmt: skip
+@click.option("--accept-emulated", is_flag=True, help="Hold times of emulated devices against limits too.")
 @click.option("--importer", help="Which importer, where the file's content does not tell.")
 @click.option("--input-shape", "input_shapes", multiple=True, metavar="NAME=1,224,224,3", help="Fix a dynamic input.")
 @click.option("--allow-unsafe", is_flag=True, help="Run code that the model file brings along.")
@@ -42,6 +44,7 @@ def build(
     settings: tuple[str, ...],
     budgets: tuple[str, ...],
     devices: tuple[str, ...],
+    accept_emulated: bool,
     importer: str | None,
     input_shapes: tuple[str, ...],
     allow_unsafe: bool,
@@ -59,7 +62,7 @@ def build(
 
     def work(progress: TerminalProgress) -> int:
         from edgekit.importers.base import ImportOptions, parse_input_shape
-        from edgekit.pipeline import BuildRequest
+        from edgekit.job import BuildRequest
         from edgekit.targets.load import load_target
         from edgekit.targets.target import parse_budget
 
@@ -80,6 +83,7 @@ def build(
                 allow_unsafe=allow_unsafe,
             ),
             devices=devices,
+            accept_emulated=accept_emulated,
         )
         return run_build(request, cache, json_path, progress)
 
@@ -91,10 +95,12 @@ def run_build(request: BuildRequest, cache: Path | None, json_path: Path | None,
     from edgekit.cli.main import show_error
     from edgekit.cli.output import write_json
     from edgekit.core.cache import Cache, default_cache_folder
-    from edgekit.pipeline import Workshop, build
+    from edgekit.job import Workshop
+    from edgekit.pipeline import build
     from edgekit.report.json import report_to_json
 
-    results = build(request, Workshop(Cache(cache or default_cache_folder()), progress))
+    fleet = FleetProgress(len(request.devices), max(map(len, request.devices))) if len(request.devices) > 1 else None
+    results = build(request, Workshop(Cache(cache or default_cache_folder()), progress, fleet))
     if json_path is not None:
         write_json(json_path, [report_to_json(r.report) for r in results if r.report is not None])
     if json_path is None or str(json_path) != "-":

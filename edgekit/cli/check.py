@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgekit.cli.fleet import measured_words, on_fleet, show_failures
+from edgekit.cli.fleet import fleet_progress, measured_words, nothing, show_failures
 from edgekit.cli.output import write_json
 
 if TYPE_CHECKING:
@@ -105,13 +105,15 @@ def _check(
     """Measure, keep, show, and raise what a caller must know: failed devices before broken budgets."""
     from edgekit.bundle.measured import add_measurement
     from edgekit.measure.check import check_bundle
+    from edgekit.measure.fleet import FleetJob, on_fleet
     from edgekit.report.text import render_measurement
 
     def keep(measurement: Measurement) -> None:
         if bundle.folder.is_dir():
             add_measurement(bundle.folder, measurement.to_json())
 
-    outcomes = on_fleet(devices, lambda d, p: check_bundle(bundle, d, options, p), keep, measured_words)
+    job = FleetJob(lambda device, progress: check_bundle(bundle, device, options, progress), keep, measured_words)
+    outcomes = on_fleet(devices, job, fleet_progress(devices))
     judged = [(m, gates_of(bundle, m, judging)) for m in (o.result for o in outcomes) if m is not None]
     if json_path is not None:
         write_json(json_path, _record(outcomes, {m.device: gates for m, gates in judged}))
@@ -174,14 +176,11 @@ def _compare(
 ) -> None:
     """`--against`: both bundles in turns on each device."""
     from edgekit.core.records import to_record
+    from edgekit.measure.fleet import FleetJob, on_fleet
     from edgekit.measure.versus import compare_bundles
 
-    def nothing(_: object) -> None:
-        """A ratio is of two bundles: it belongs to neither."""
-
-    outcomes = on_fleet(
-        devices, lambda d, p: compare_bundles(one, other, d, options, p), nothing, lambda versus: versus.words
-    )
+    job = FleetJob(lambda d, p: compare_bundles(one, other, d, options, p), nothing, lambda versus: versus.words)
+    outcomes = on_fleet(devices, job, fleet_progress(devices))
     if json_path is not None:
         write_json(
             json_path,

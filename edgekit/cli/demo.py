@@ -23,7 +23,7 @@ def demo(output: Path, cache: Path | None) -> int:
         import edgekit
         from edgekit.cli.build import run_build
         from edgekit.core.resources import data_folder
-        from edgekit.pipeline import BuildRequest
+        from edgekit.job import BuildRequest
         from edgekit.targets.load import load_target
 
         samples = data_folder("calibration_data")

@@ -1,16 +1,12 @@
-"""Work on several devices, as a person at a terminal or in a log follows it."""
+"""Devices, as a person at a terminal or in a log follows them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
-
-import click
 
 from edgekit.cli.progress import FleetProgress
 
 if TYPE_CHECKING:
-    from edgekit.core.progress import Progress
     from edgekit.measure.fleet import Outcome
     from edgekit.measure.measurement import Measurement
     from edgekit.transports.uri import DeviceUri
@@ -18,28 +14,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def on_fleet(
-    devices: tuple[DeviceUri, ...],
-    work: Callable[[DeviceUri, Progress], T],
-    keep: Callable[[T], None],
-    describe: Callable[[T], str],
-) -> tuple[Outcome[T], ...]:
-    """Do `work` on every device at once; `keep` gets each result when it is there, `describe` says it in a line."""
-    from edgekit.measure.fleet import on_each
-
-    progress = FleetProgress(len(devices))
-    places = {device: place for place, device in enumerate(devices)}
-    width = max(len(str(device)) for device in devices)
-
-    def told(outcome: Outcome[T]) -> None:
-        if outcome.error is None and outcome.result is not None:
-            keep(outcome.result)
-            mark, words = click.style("done  ", fg="green"), describe(outcome.result)
-        else:
-            mark, words = click.style("failed", fg="red"), outcome.error.message if outcome.error else ""
-        progress.finished(f"{mark}  {outcome.device!s:<{width}}  {outcome.seconds:5.1f} s  {words}")
-
-    return on_each(devices, lambda device: work(device, progress.line(places[device])), told)
+def fleet_progress(devices: tuple[DeviceUri, ...]) -> FleetProgress:
+    """Lines for these devices."""
+    return FleetProgress(len(devices), max(len(str(device)) for device in devices))
 
 
 def show_failures(outcomes: tuple[Outcome[T], ...]) -> None:
@@ -55,6 +32,10 @@ def show_failures(outcomes: tuple[Outcome[T], ...]) -> None:
             if outcome.error is not None:
                 show_error(outcome.error)
     raise error
+
+
+def nothing(_: object) -> None:
+    """For results that are shown and not kept."""
 
 
 def measured_words(measurement: Measurement) -> str:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from edgekit.cli.fleet import measured_words, on_fleet, show_failures
+from edgekit.cli.fleet import fleet_progress, measured_words, nothing, show_failures
 from edgekit.cli.output import write_json
-
-if TYPE_CHECKING:
-    from edgekit.measure.measurement import Measurement
 
 PATH = click.Path(path_type=Path)
 SHOWN = 30
@@ -29,16 +25,14 @@ def profile(
     """Which operator takes the time, and which kernel or delegate ran it. Several devices are profiled at once."""
     from edgekit.bundle.read import open_bundle
     from edgekit.measure.check import CheckOptions, check_bundle
-    from edgekit.measure.fleet import parse_devices
+    from edgekit.measure.fleet import FleetJob, on_fleet, parse_devices
     from edgekit.report.text import profile_table
 
     uris, opened = parse_devices(devices), open_bundle(bundle)
     options = CheckOptions(python=python, benchmark_model=benchmark_model)
 
-    def nothing(_: Measurement) -> None:
-        """Shown, and not kept: `edgekit check` keeps."""
-
-    outcomes = on_fleet(uris, lambda d, p: check_bundle(opened, d, options, p), nothing, measured_words)
+    job = FleetJob(lambda device, progress: check_bundle(opened, device, options, progress), nothing, measured_words)
+    outcomes = on_fleet(uris, job, fleet_progress(uris))
     measured = [o.result for o in outcomes if o.result is not None]
     if json_path is not None:
         write_json(json_path, [{"device": m.device, **m.to_json()["profile"]} for m in measured])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgekit.measure.fleet import Outcome
 
 SHOWN_AFTER_S = 1.0
 
@@ -52,18 +55,26 @@ class FleetProgress:
 
     Args:
         count: how many devices; a single one needs no finished line, for its report says it all.
+        width: of the longest device's name.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, width: int = 0) -> None:
         self._count = count
+        self._width = width
 
     def line(self, place: int) -> TerminalProgress:
         """The progress of the device at that place of the list."""
         return TerminalProgress(place if self._count > 1 else None)
 
-    def finished(self, line: str) -> None:
+    def finished(self, outcome: Outcome[Any], words: str) -> None:
         """Tell of a device that has ended, above the lines of those that have not."""
+        import click
         from tqdm import tqdm
 
-        if self._count > 1:
-            tqdm.write(line, file=sys.stderr)
+        if self._count == 1:
+            return
+        good = outcome.error is None
+        mark = click.style("done  ", fg="green") if good else click.style("failed", fg="red")
+        said = words if outcome.error is None else outcome.error.message
+        line = f"{mark}  {outcome.device!s:<{self._width}}  {outcome.seconds:5.1f} s  {said}"
+        tqdm.write(line if sys.stderr.isatty() else click.unstyle(line), file=sys.stderr)

@@ -73,7 +73,7 @@ def check_bundle(bundle: Bundle, device: DeviceUri, options: CheckOptions, progr
     crash names its signal), UsageError where the bundle has no golden samples or the device takes no such bundle.
     """
     require_golden(bundle)
-    _require_checkable(device)
+    require_checkable(device)
     with transport_for(device) as transport:
         return check_open(bundle, device, transport, options, progress)
 
@@ -83,7 +83,7 @@ def check_open(
 ) -> Measurement:
     """As `check_bundle`, through a transport that is open and stays so."""
     require_golden(bundle)
-    _require_checkable(device)
+    require_checkable(device)
     if device.transport == "adb":
         from edgekit.measure.android import measure_on_phone
 
@@ -127,7 +127,7 @@ def require_golden(bundle: Bundle) -> None:
         raise _no_golden(bundle)
 
 
-def _require_checkable(device: DeviceUri) -> None:
+def require_checkable(device: DeviceUri) -> None:
     if device.transport in ("serial", "qemu"):
         raise UsageError(
             f"{device}: a bundle for a microcontroller has no firmware in it yet, so nothing can be measured there",

@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from edgekit.core.errors import DeviceError, EdgekitError, UsageError
+from edgekit.core.progress import Progress, Silent
 from edgekit.transports.uri import DeviceUri, parse_device
 
 T = TypeVar("T")
@@ -41,6 +42,50 @@ def parse_devices(texts: Sequence[str]) -> tuple[DeviceUri, ...]:
     if twice:
         raise UsageError(f"{', '.join(twice)} is named twice", "a device is measured once, and alone")
     return devices
+
+
+class FleetLines(Protocol):
+    """Where devices that work at once tell of their progress, each on a line of its own."""
+
+    def line(self, place: int) -> Progress:
+        """The progress of the device at that place."""
+
+    def finished(self, outcome: Outcome[Any], words: str) -> None:
+        """A device has ended; `words` say what it gave, where it did not fail."""
+
+
+class OneLine:
+    """FleetLines that show the first device's progress alone."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def line(self, place: int) -> Progress:
+        return self._progress if place == 0 else Silent()
+
+    def finished(self, outcome: Outcome[Any], words: str) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FleetJob(Generic[T]):
+    """What is done on each device, what becomes of a result as soon as it is there, and a result in a line."""
+
+    work: Callable[[DeviceUri, Progress], T]
+    keep: Callable[[T], None]
+    describe: Callable[[T], str]
+
+
+def on_fleet(devices: Sequence[DeviceUri], job: FleetJob[T], lines: FleetLines) -> tuple[Outcome[T], ...]:
+    """`on_each`, followed on `lines`."""
+    places = {device: place for place, device in enumerate(devices)}
+
+    def told(outcome: Outcome[T]) -> None:
+        if outcome.result is not None:
+            job.keep(outcome.result)
+        lines.finished(outcome, "" if outcome.result is None else job.describe(outcome.result))
+
+    return on_each(devices, lambda device: job.work(device, lines.line(places[device])), told)
 
 
 def on_each(

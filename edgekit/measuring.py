@@ -1,0 +1,96 @@
+"""The pipeline's stages that need devices: measure, and hold the numbers against the budget."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from edgekit.bundle.read import open_bundle
+from edgekit.bundle.write import write_bundle
+from edgekit.core.errors import DeviceError
+from edgekit.core.progress import Progress
+from edgekit.job import Draft, Measured, Workshop
+from edgekit.measure.check import CheckOptions, check_bundle
+from edgekit.measure.fleet import FleetJob, OneLine, on_fleet
+from edgekit.measure.gates import Gate, evaluate_gates
+from edgekit.measure.measurement import Measurement
+from edgekit.targets.target import Kind, Target, kib_of
+from edgekit.transports.uri import LOCAL, DeviceUri
+
+LOCAL_RUNS = 100
+
+
+def measure_stage(
+    drafts: list[Draft],
+    devices: Mapping[DeviceUri, tuple[Target, ...]],
+    workshop: Workshop,
+    found: dict[str, Measured],
+) -> None:
+    """Each bundle on its devices, all devices at once; `found` gets, by the target's name, what comes as it comes."""
+
+    def keep(result: dict[str, Measured]) -> None:
+        for name, new in result.items():
+            old = found.get(name, Measured())
+            found[name] = Measured((*old.measurements, *new.measurements), old.error or new.error)
+
+    def work(device: DeviceUri, progress: Progress) -> dict[str, Measured]:
+        names = {target.name for target in devices[device]}
+        return measure_on(device, [draft for draft in drafts if draft.job.target.name in names], progress)
+
+    on_fleet(tuple(devices), FleetJob(work, keep, _measured_words), workshop.fleet or OneLine(workshop.progress))
+
+
+def _measured_words(found: dict[str, Measured]) -> str:
+    failed = [f"{name}: {measured.error.message}" for name, measured in found.items() if measured.error]
+    return "; ".join(failed) or f"measured for {', '.join(found)}"
+
+
+def measure_on(device: DeviceUri, drafts: list[Draft], progress: Progress) -> dict[str, Measured]:
+    """The bundles of several targets on one device, one after the other; equal ones once."""
+    done: dict[str, Measured] = {}
+    found = {}
+    for draft in drafts:
+        key = draft.result.sha256
+        if key not in done:
+            done[key] = _measure(device, draft, progress)
+        name = draft.job.target.name
+        renamed = tuple(replace(m, target=name) for m in done[key].measurements)
+        found[name] = replace(done[key], measurements=renamed)
+    return found
+
+
+def _measure(device: DeviceUri, draft: Draft, progress: Progress) -> Measured:
+    if draft.content.golden is None:
+        return Measured()
+    options = CheckOptions(runs=LOCAL_RUNS if device == LOCAL else None)
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
+        write_bundle(Path(folder) / "bundle", draft.content)
+        try:
+            return Measured((check_bundle(open_bundle(Path(folder) / "bundle"), device, options, progress),))
+        except DeviceError as error:
+            return Measured(error=error)
+
+
+def gate_stage(draft: Draft, measurements: tuple[Measurement, ...]) -> tuple[Gate, ...]:
+    """The target's budget, with the request's over it, next to the numbers; of several devices the worst counts.
+
+    Where no device was asked for, latency and memory are this machine's, and no gate of another target looks at them.
+    """
+    request, target, verification = draft.job.request, draft.job.target, draft.verification
+    values: dict[str, float | None] = {"model_kib": kib_of(len(draft.content.model))}
+    values["accuracy_drop"] = verification.drop_points if verification else None
+    notes: dict[str, str] = {}
+    real = [m for m in measurements if request.accept_emulated or not m.conditions.emulated]
+    if request.devices or target.kind is Kind.LOCAL:
+        for measurement in real or measurements:
+            worse = {k: v for k, v in measurement.gate_values().items() if _is_worse(v, values.get(k))}
+            values |= worse
+            notes |= {k: v for k, v in measurement.gate_notes().items() if k in worse}
+    emulated = measurements[0].conditions.emulated if measurements and not real else ""
+    return evaluate_gates(target.budget.merge(request.budgets), values, notes, emulated)
+
+
+def _is_worse(value: float | None, than: float | None) -> bool:
+    return value is not None and (than is None or value > than)
