@@ -14,8 +14,11 @@ from typing import Self
 
 from edgekit.core.errors import UsageError
 from edgekit.lab.box import Bind, Box, BoxPlan, Memory
+from edgekit.lab.debs import root_filesystem
 from edgekit.lab.keys import SSH_PORT, BoardKeys
 from edgekit.lab.packages import require
+from edgekit.lab.raspberry import Raspberry
+from edgekit.lab.raspbian import CPU_OF, PYTHON, raspbian
 
 _NATIVE_ROOT = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _PATH = "/lab/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
@@ -79,6 +82,8 @@ class Board:
         self.folder = given.absolute() if given else Path(tempfile.mkdtemp(prefix="edgekit-board-"))
         """Where its files are on this machine: `home` is its home folder, `log` what its processes wrote."""
         self.keys = BoardKeys(self.folder / "ssh", self.folder / "lab" / "sshd")
+        self.pi = Raspberry(self.folder / "sys", self.folder / "lab")
+        """What a test can set: temperature, throttling, clock, power rails."""
         self.box = Box(self._plan(), self.folder / "log", self._options.port)
 
     @property
@@ -138,27 +143,36 @@ class Board:
         options = self._options
         home = Bind(self.home, "/home/pi", writable=True)
         disk = home if options.home_bytes is None else Memory("/home/pi", options.home_bytes)
-        mounts = (*self._root(), Bind(self.folder / "etc", "/etc"), Bind(self.folder / "lab", "/lab"), disk)
+        own = tuple(Bind(self.folder / name, f"/{name}") for name in ("etc", "sys", "lab"))
+        mounts = (*self._root(), *own, disk)
         argv = ("/usr/sbin/sshd", "-D", "-e", "-f", "/lab/sshd/sshd_config")
         environment = self._environment()
         return BoxPlan("pi", argv, SSH_PORT, mounts, environment, emulated=self.kind is not BoardKind.NATIVE)
 
     def _root(self) -> tuple[Bind | Memory, ...]:
         scratch = (Memory("/tmp"), Memory("/var/tmp"), Memory("/run"))
-        return (*_native_root(), *scratch, *_python_of_this_machine(self._options.bare))
+        bare = self._options.bare
+        if self.kind is BoardKind.NATIVE:
+            return (*_native_root(), *scratch, *_python_of_this_machine(bare))
+        hidden = (Memory(f"/usr/local/lib/python{PYTHON}"),) if bare else ()
+        return (Bind(raspbian(self.kind.value).folder, "/"), *scratch, *hidden)
 
     def _environment(self) -> tuple[tuple[str, str], ...]:
-        path = _PATH if self._options.bare else f"{sys.prefix}/bin:{_PATH}"
-        return (("PATH", path),)
+        if self.kind is not BoardKind.NATIVE:
+            return (("PATH", _PATH), ("QEMU_CPU", CPU_OF[self.kind.value]))
+        return (("PATH", _PATH if self._options.bare else f"{sys.prefix}/bin:{_PATH}"),)
 
     def _furnish(self) -> None:
-        """Write what is in its folder before it starts."""
+        """Write what is in its folder before it starts, and make its root filesystem where that was never done."""
         for name in ("home", "etc", "lab/bin"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         for name, text in {**_ETC, "edgekit-lab": f"emulated: {_what(self.kind)}\n"}.items():
             (self.folder / "etc" / name).write_text(text)
         if self.kind is BoardKind.NATIVE:
             _copy_links(Path("/etc/alternatives"), self.folder / "etc" / "alternatives")
+        else:
+            root_filesystem(raspbian(self.kind.value))
+        self.pi.make()
         self.keys.make(self.box.port, self._environment())
 
 
@@ -172,7 +186,9 @@ def _copy_links(source: Path, target: Path) -> None:
 
 def _what(kind: BoardKind) -> str:
     machine = platform.machine()
-    return f"namespaces on {machine}"
+    if kind is BoardKind.NATIVE:
+        return f"a box on {machine}"
+    return f"qemu-user {'aarch64' if kind is BoardKind.ARM64 else 'armv7l'} on {machine}"
 
 
 def _programs(kind: BoardKind) -> tuple[str, ...]:
