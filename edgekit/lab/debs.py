@@ -7,23 +7,23 @@ needed to make one; what those scripts would have linked is linked here. One is 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.core import process
 from edgekit.core.cache import default_cache_folder
-from edgekit.core.errors import DeviceError, MissingError, StorageError
+from edgekit.core.errors import DeviceError, MissingError
 from edgekit.core.files import new_folder, sha256_bytes
 from edgekit.core.records import to_record
 from edgekit.lab.packages import program
+from edgekit.lab.turn import turn
 
 _FORMAT = 1
 """Raised when what this module makes of the same recipe changes."""
@@ -97,7 +97,8 @@ def root_filesystem(recipe: RootRecipe, finish: Callable[[Path], None] | None = 
     It appears whole or not at all; a second process waits for the first. Raises DeviceError where apt or pip fails,
     MissingError where this machine lacks a tool, StorageError.
     """
-    with _one_at_a_time(recipe.folder):
+    lock = recipe.folder.with_name(f".{recipe.folder.name}.lock")
+    with turn(lock, f"the lab's {recipe.name}", 2 * _STEP_S):
         if not recipe.folder.is_dir():
             with new_folder(recipe.folder) as root, tempfile.TemporaryDirectory(prefix="edgekit-apt-") as work:
                 debs = _Apt(recipe, Path(work)).download()
@@ -109,18 +110,6 @@ def root_filesystem(recipe: RootRecipe, finish: Callable[[Path], None] | None = 
                 if finish is not None:
                     finish(root)
     return recipe.folder
-
-
-@contextlib.contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = (folder.parent / f".{folder.name}.lock").open("w")
-    except OSError as error:
-        raise StorageError(f"cannot write {folder}: {error.strerror or error}") from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 class _Apt:
