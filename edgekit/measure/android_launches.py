@@ -1,0 +1,154 @@
+"""Timed starts of benchmark_model, and the latency that they make together.
+
+The tool gives no single times, only a summary for each start, in whole microseconds. So it is started several times,
+and the medians of the starts are the samples: what differs between two starts of a program (memory layout, clock, heat)
+is then in the interval, which a single start hides. Its p95 stands for p90 and its maximum for p99: they cannot be
+smaller, so that no limit is kept by what was not measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgekit.core.errors import DeviceError
+from edgekit.measure.android_arguments import Engine, Job, Timing, shared_out
+from edgekit.measure.android_log import ToolLog
+from edgekit.measure.android_result import BenchmarkResult, parse_result
+from edgekit.measure.android_session import Phone
+from edgekit.measure.measurement import Latency
+from edgekit.measure.statistics import (
+    TOLERANCE,
+    histogram,
+    median_interval,
+    outlier_count,
+    percentile,
+    relative_spread,
+    steadiness,
+)
+
+FEWEST = 6
+"""With so many medians an interval of 95 % exists."""
+MOST = 12
+_RESULT = "result.pb"
+_METHOD = "order statistics of the medians of the starts; the tool gives no samples: p90 is its p95, p99 its maximum"
+_FINEST_US = 1 / TOLERANCE
+_TOO_FINE = f"not measurable to {100 * TOLERANCE:.3g} % here: the tool counts whole microseconds"
+_OLD = "take a newer benchmark_model, which prints p5, median and p95"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One start; times in microseconds. `footprint_bytes` is None where the tool does not tell."""
+
+    count: int
+    warmup_count: int
+    median_us: float
+    p5_us: float
+    p95_us: float
+    min_us: float
+    max_us: float
+    init_us: float
+    first_us: float
+    footprint_bytes: int | None
+
+
+def timings(runs: int | None, warmup: int | None) -> list[Timing]:
+    """What each start is asked for: `runs` in all, or, where that is None, what fits into a few seconds each.
+
+    The warm-up is of each start, since each has its own interpreter.
+    """
+    least = 1 if warmup is None else warmup
+    warm_s = 0.5 if warmup is None else 0.0
+    if runs is None:
+        return [Timing(50, least, 1.0, warm_s, 10.0)] * FEWEST
+    return [Timing(part, least, 0.0, warm_s, 150.0) for part in shared_out(runs, FEWEST)]
+
+
+def launch(phone: Phone, engine: Engine, job: Job, mask: str) -> tuple[Launch, ToolLog]:
+    """Start the tool once. Raises DeviceError where its numbers are missing or contradict each other."""
+    log = phone.start(engine, job, mask)
+    result = parse_result(phone.pull(job.result), phone.device) if phone.has(job.result) else None
+    return _from_result(result, log, phone.device) if result else _from_log(log, phone.device), log
+
+
+def enough(launches: Sequence[Launch]) -> bool:
+    """Whether more starts would not help: the median is known, or it was tried long enough."""
+    return len(launches) >= MOST or steadiness([one.median_us for one in launches]).steady
+
+
+def summary(launches: Sequence[Launch]) -> Latency:
+    """One latency from all starts."""
+    medians = [one.median_us for one in launches]
+    interval, steady = median_interval(medians), steadiness(medians)
+    p50, p95 = percentile(medians, 50), percentile([one.p95_us for one in launches], 50)
+    too_fine = p50 < _FINEST_US
+    return Latency(
+        p50_us=p50,
+        p90_us=p95,
+        p99_us=max(one.max_us for one in launches),
+        min_us=min(one.min_us for one in launches),
+        max_us=max(one.max_us for one in launches),
+        count=sum(one.count for one in launches),
+        warmup_count=sum(one.warmup_count for one in launches),
+        median_low_us=interval.low if interval else None,
+        median_high_us=interval.high if interval else None,
+        median_coverage=interval.coverage if interval else None,
+        p90_low_us=p50,
+        p90_high_us=max(one.p95_us for one in launches),
+        interval_method=_METHOD,
+        launch_count=len(launches),
+        settled=steady.steady,
+        relative_spread=relative_spread(medians),
+        outlier_count=outlier_count(medians),
+        steady=steady.steady and not too_fine,
+        steady_note=_TOO_FINE if too_fine else f"{steady.note}, from {len(launches)} starts of the tool",
+        histogram=histogram(medians),
+    )
+
+
+def _from_result(result: BenchmarkResult, log: ToolLog, device: str) -> Launch:
+    times, memory, misc = result.latency, result.memory, result.misc
+    runs = log.regular
+    if misc.num_runs < 1 or not times.min_ms <= times.median_ms <= times.max_ms:
+        raise DeviceError(f"{device}: the result file of benchmark_model has {misc.num_runs} runs in no order")
+    if runs is not None and runs.count != misc.num_runs:
+        raise DeviceError(f"{device}: the log of benchmark_model has {runs.count} runs, its file {misc.num_runs}")
+    return Launch(
+        count=misc.num_runs,
+        warmup_count=max(misc.num_warmup_runs, 0),
+        median_us=_us(times.median_ms),
+        p5_us=_us(times.p5_ms),
+        p95_us=_us(times.p95_ms),
+        min_us=_us(times.min_ms),
+        max_us=_us(times.max_ms),
+        init_us=_us(times.init_ms),
+        first_us=_us(times.first_inference_ms),
+        footprint_bytes=None if memory is None else max(memory.overall_footprint_kb, 0) * 1024,
+    )
+
+
+def _from_log(log: ToolLog, device: str) -> Launch:
+    """Of a tool that knows no --result_file_path. Raises DeviceError where a part is missing."""
+    runs = log.timed(device)
+    if log.init_us is None or log.first_us is None:
+        raise DeviceError(f"{device}: the log of benchmark_model has no line `Inference timings in us: …`")
+    if runs.median_us is None or runs.p5_us is None or runs.p95_us is None:
+        raise DeviceError(f"{device}: this benchmark_model gives no percentiles", _OLD)
+    return Launch(
+        count=runs.count,
+        warmup_count=log.warmup.count if log.warmup else 0,
+        median_us=runs.median_us,
+        p5_us=runs.p5_us,
+        p95_us=runs.p95_us,
+        min_us=runs.min_us,
+        max_us=runs.max_us,
+        init_us=log.init_us,
+        first_us=log.first_us,
+        footprint_bytes=log.footprint_bytes,
+    )
+
+
+def _us(milliseconds: float) -> float:
+    """The file's float32 has seven digits: what it rounds is taken off again."""
+    return round(milliseconds * 1000, 3)
