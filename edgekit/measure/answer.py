@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 import zipfile
@@ -13,7 +14,18 @@ from numpy.typing import NDArray
 
 from edgekit.core.errors import DeviceError
 from edgekit.graph.codec import read
-from edgekit.measure.measurement import Conditions, Health, Latency, Memory, OperatorTime, Placement, Profile, summarise
+from edgekit.measure.measurement import (
+    Conditions,
+    Health,
+    Latency,
+    Memory,
+    Noise,
+    OperatorTime,
+    Placement,
+    Profile,
+    summarise,
+)
+from edgekit.measure.statistics import TOLERANCE, burst_count, disturbance, drift_share, throttling
 from edgekit.measure.visit import Answer
 
 Array = NDArray[Any]
@@ -21,11 +33,50 @@ _MEMORY = "above the runtime without a model: weights, packed weights and activa
 _PROFILED = "One thread, with LiteRT's own profiler, which slows the run and counts whole microseconds."
 _BUILTIN = re.compile(r"\[Builtin\]:(\d+)")
 _DELEGATE = "Delegate/"
+_DELEGATES = {"xnnpack": "XNNPACK"}
+_UNSTEADY = f"not measurable to {100 * TOLERANCE:.3g} % here"
 
 
 def latency(answer: Answer) -> Latency:
-    """The timed runs, summarised."""
-    return summarise(answer.numbers("latencies_us"), int(answer.number("warmup_count")))
+    """The timed runs, summarised. A device that throttled, or was shared so that nothing is sure, is not steady."""
+    samples = answer.numbers("latencies_us")
+    found = summarise(samples, int(answer.number("warmup_count")), answer.values.get("settled") is True)
+    before, after = health(answer, "before"), health(answer, "after")
+    why = throttling(drift_share(samples), before.clock_mhz, after.clock_mhz, after.throttled)
+    if why:
+        return dataclasses.replace(found, steady=False, steady_note=f"{_UNSTEADY}: {why}")
+    if not found.settled:
+        return dataclasses.replace(found, steady_note=f"{found.steady_note}; the warm-up did not settle")
+    words = noise(answer).words
+    if words and not found.steady:
+        return dataclasses.replace(found, steady_note=f"{found.steady_note} ({words})")
+    return found
+
+
+def noise(answer: Answer) -> Noise:
+    """What other programs took from the timed runs."""
+    said = _part(answer, "noise")
+    samples = answer.numbers("latencies_us")
+    switches, bursts = said.maybe("involuntary_switches"), burst_count(samples)
+    waited, stolen = said.maybe("waited_share"), said.maybe("stolen_share")
+    rate = None if switches is None else switches / len(samples)
+    words = disturbance(rate, waited, stolen, bursts)
+    return Noise(None if switches is None else int(switches), waited, stolen, bursts, words)
+
+
+def health(answer: Answer, moment: str) -> Health:
+    """The device `before` or `after` the timed runs."""
+    said = _part(answer, moment)
+    clocks = said.numbers("clock_mhz") if said.values.get("clock_mhz") else []
+    return Health(tuple(clocks), said.maybe("temperature_c"), said.text("throttled"), said.maybe("load"))
+
+
+def _part(answer: Answer, key: str) -> Answer:
+    """An object within the answer. Raises DeviceError."""
+    value = answer.values.get(key)
+    if not isinstance(value, dict):
+        raise DeviceError(f"{answer.device}: the worker's {key} is no object")
+    return Answer(answer.device, value)
 
 
 def memory(answer: Answer) -> Memory | None:
@@ -50,19 +101,32 @@ def conditions(answer: Answer, threads: int, kernels: str) -> Conditions:
         runtime_version=answer.text("runtime_version"),
         python=answer.text("python"),
         taken_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        board="",
-        emulated="",
-        before=Health(load=answer.maybe("load_before")),
-        after=Health(load=answer.maybe("load_after")),
+        board=answer.text("board"),
+        emulated=answer.text("emulated"),
+        before=health(answer, "before"),
+        after=health(answer, "after"),
     )
 
 
-def placement(model: bytes, kernels: str) -> Placement:
-    """Where the operators ran."""
-    total = len(read(model).main.ops)
-    if kernels != "xnnpack":
-        return Placement("", 0, total, (), "no delegate was asked for")
-    return Placement("XNNPACK", None, total, (), "this runtime does not tell which operators it took")
+def placement(answer: Answer, model: bytes, kernels: str) -> Placement:
+    """Which of the model's operators the delegate took, and which were left to the builtin kernels, by name."""
+    ops = read(model).main.ops
+    said = _part(answer, "placement")
+    taken, note = said.values.get("taken"), said.text("note")
+    if not isinstance(taken, list):
+        return Placement(_DELEGATES.get(kernels, ""), None, len(ops), (), note)
+    places = {int(place) for place in said.numbers("taken")} if taken else set()
+    if not places:
+        why = f"{note}: no delegate took part" if kernels == "xnnpack" else f"no delegate with {kernels} kernels"
+        return Placement("", 0, len(ops), (), why)
+    left = tuple(_named(op.name, op.custom_name or op.kind) for i, op in enumerate(ops) if i not in places)
+    count = int(said.number("kernels"))
+    note += f": {count} {'part' if count == 1 else 'parts'} of the main graph"
+    return Placement(_DELEGATES.get(kernels, "a delegate"), len(ops) - len(left), len(ops), left, note)
+
+
+def _named(name: str, kind: str) -> str:
+    return f"{name} ({kind})" if name else kind
 
 
 def outputs(data: bytes, names: tuple[str, ...], device: str) -> dict[str, Array]:

@@ -11,7 +11,7 @@ from edgekit.bundle.manifest import TargetRef
 from edgekit.bundle.read import Bundle
 from edgekit.core.errors import UsageError
 from edgekit.core.progress import Progress
-from edgekit.measure.answer import conditions, latency, memory, outputs, placement, profile
+from edgekit.measure.answer import conditions, latency, memory, noise, outputs, placement, profile
 from edgekit.measure.board import Facts, runner_of
 from edgekit.measure.evaluation import EvaluationSamples, chunk_runner, measure_task
 from edgekit.measure.measurement import Measurement, Profile
@@ -154,7 +154,9 @@ def _measure(bundle: Bundle, visit: Visit, options: CheckOptions) -> Measurement
         profile=Profile((), ""),
         parity=judge_parity(golden.outputs, found, spec.bounds, options.kernels.value),
         conditions=conditions(answer, options.threads, options.kernels.value),
-        placement=placement(bundle.model_bytes, options.kernels.value),
+        placement=placement(answer, bundle.model_bytes, options.kernels.value),
+        scope=answer.text("scope"),
+        noise=noise(answer),
     )
 
 

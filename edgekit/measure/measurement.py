@@ -15,11 +15,13 @@ from edgekit.measure.statistics import (
     median_interval,
     outlier_count,
     percentile,
+    quantile_interval,
     relative_spread,
     steadiness,
 )
 
 SCHEMA = 2
+INTERVAL_METHOD = "order statistics, widened by the correlation time of the runs"
 _AGAIN = "measure again with `edgekit check`"
 
 
@@ -262,7 +264,7 @@ class Measurement:
 
 def summarise(samples_us: Sequence[float], warmup_count: int, settled: bool = True, launch_count: int = 1) -> Latency:
     """The summary of latencies in microseconds, in the order in which they were taken. Raises ValueError on none."""
-    interval = median_interval(samples_us)
+    interval, upper = median_interval(samples_us), quantile_interval(samples_us, 90)
     steady = steadiness(samples_us)
     return Latency(
         p50_us=percentile(samples_us, 50),
@@ -275,9 +277,9 @@ def summarise(samples_us: Sequence[float], warmup_count: int, settled: bool = Tr
         median_low_us=interval.low if interval else None,
         median_high_us=interval.high if interval else None,
         median_coverage=interval.coverage if interval else None,
-        p90_low_us=None,
-        p90_high_us=None,
-        interval_method="order statistics",
+        p90_low_us=upper.low if upper else None,
+        p90_high_us=upper.high if upper else None,
+        interval_method=INTERVAL_METHOD,
         launch_count=launch_count,
         settled=settled,
         relative_spread=relative_spread(samples_us),

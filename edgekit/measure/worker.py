@@ -6,9 +6,10 @@ of edgekit. Usage:
     python worker.py request.json
 
 The request names the model, the golden inputs (an .npz with `input_0`, `input_1`, ... each with the samples first),
-where to write outputs (`output_0`, ... likewise) and the result, threads, kernels, runs and warm-ups. The order is
-that of the harm a failure would do: load, first inference, golden outputs, then timing; so a wrong answer is known
-before anything is timed. Times are `time.perf_counter_ns`.
+where to write outputs (`output_0`, ... likewise) and the result, threads, kernels, runs, warm-ups and, as a share of
+the median, the half-width to which that is to be known. The order is that of the harm a failure would do: load, first
+inference, golden outputs, then timing; so a wrong answer is known before anything is timed. Times are
+`time.perf_counter_ns`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ import json
 import math
 import os
 import platform
+import re
 import resource
+import subprocess
 import sys
 import time
 import zipfile
@@ -26,14 +29,16 @@ from pathlib import Path
 from typing import Any
 
 _WINDOW = 8
-_SETTLED = 0.03
-_WARMUP_LIMIT = 400
-_WARMUP_SECONDS = 4.0
+_WINDOW_SECONDS = 0.1
+_SETTLED = 0.01
+_WARMUP_SECONDS = 10.0
 _TIMED_SECONDS = 10.0
 _WANTED_SECONDS = 120.0
 _RUNS_LEAST = 100
 _RUNS_LIMIT = 1000
-_KNOWN = 0.015
+_HALF_WIDTH = 0.015
+_NORMAL = 1.959964  # 97.5 % of a normal distribution lie below
+_TOOL_SECONDS = 5.0
 
 
 def main(request_path: str) -> None:
@@ -42,7 +47,6 @@ def main(request_path: str) -> None:
     folder = Path(request_path).resolve().parent
     runtime = _runtime()
     samples = _golden_inputs(folder / request["golden"])
-    load_before = _load()
     _reset_peak()
     baseline = _peak_bytes()
     started = time.perf_counter_ns()
@@ -50,17 +54,22 @@ def main(request_path: str) -> None:
     interpreter.allocate_tensors()
     init_us = _since(started)
     first_us = _golden_run(interpreter, samples, folder / request["outputs"])
-    warmups = _warm_up(interpreter.invoke, request["warmup"])
-    times = _timed(interpreter.invoke, request["runs"])
+    warmups, settled = _warm_up(interpreter.invoke, request["warmup"])
+    before, quiet = health(), _taken()
+    times = _timed(interpreter.invoke, request["runs"], request.get("half_width") or _HALF_WIDTH)
     result = {
         "init_us": init_us,
         "first_inference_us": first_us,
         "warmup_count": warmups,
+        "settled": settled,
         "latencies_us": times,
+        "noise": _noise(quiet, _taken()),
+        "before": before,
+        "after": health(),
         "baseline_bytes": baseline,
         "peak_bytes": _peak_bytes(),
-        "load_before": load_before,
-        "load_after": _load(),
+        "placement": placement(interpreter),
+        "scope": _scope(interpreter),
         **_device(runtime),
     }
     (folder / request["result"]).write_text(json.dumps(result), encoding="utf-8")
@@ -131,57 +140,96 @@ def _golden_run(interpreter: Any, inputs: list[Any], path: Path) -> float:
     return float(first or 0.0)
 
 
-def _warm_up(invoke: Callable[[], None], wanted: int | None) -> int:
-    """Run until latencies have settled, or `wanted` times where that is set. Gives how often it ran."""
+def _warm_up(invoke: Callable[[], None], wanted: int | None) -> tuple[int, bool]:
+    """Run until latencies have settled, or `wanted` times where that is set. Gives how often it ran and if settled."""
     times: list[float] = []
     end = time.monotonic() + _WARMUP_SECONDS
-    while not _warm(times, wanted, time.monotonic() > end):
+    while len(times) != wanted:
+        if wanted is None and (settled(times) or (times and time.monotonic() > end)):
+            break
         started = time.perf_counter_ns()
         invoke()
         times.append(_since(started))
-    return len(times)
-
-
-def _warm(times: list[float], wanted: int | None, late: bool) -> bool:
-    if wanted is not None:
-        return len(times) >= wanted
-    return settled(times) or len(times) >= _WARMUP_LIMIT or (late and len(times) > 0)
+    return len(times), wanted is not None or settled(times)
 
 
 def settled(times: list[float]) -> bool:
-    """Whether the fastest of the last window is within 3 % of the fastest of the one before it.
+    """Whether the last window of runs is no faster or slower than the one before it.
 
-    The fastest, because a shared machine adds to a time and never takes from it.
+    A window is 8 runs and 0.1 s at least, for a clock needs so long to rise. Their medians are within 1 %, or a
+    Mann-Whitney test at 5 % tells no difference (Mann and Whitney, Annals of Mathematical Statistics 18(1), 1947).
     """
     if len(times) < 2 * _WINDOW:
         return False
-    last, before = min(times[-_WINDOW:]), min(times[-2 * _WINDOW : -_WINDOW])
-    return abs(last - before) <= _SETTLED * before
+    typical = sorted(times[-_WINDOW:])[_WINDOW // 2]
+    size = max(_WINDOW, math.ceil(_WINDOW_SECONDS * 1e6 / max(typical, 1.0)))
+    if len(times) < 2 * size or len(times) % max(1, size // 4):
+        return False
+    before, last = sorted(times[-2 * size : -size]), sorted(times[-size:])
+    if abs(last[size // 2] - before[size // 2]) <= _SETTLED * before[size // 2]:
+        return True
+    return abs(_mann_whitney(before, last)) < _NORMAL
 
 
-def _timed(invoke: Callable[[], None], wanted: int | None) -> list[float]:
+def _mann_whitney(one: list[float], other: list[float]) -> float:
+    """The statistic U as a standard normal number (no correction for ties, which makes it smaller)."""
+    import numpy as np
+
+    sides = np.searchsorted(other, one, "left") + np.searchsorted(other, one, "right")
+    product = len(one) * len(other)
+    return float((sides.sum() / 2 - product / 2) / math.sqrt(product * (len(one) + len(other) + 1) / 12))
+
+
+def _timed(invoke: Callable[[], None], wanted: int | None, target: float) -> list[float]:
     """Latencies in microseconds: `wanted` of them, or until their median is known, or what fits into the time limit."""
     times: list[float] = []
     end = time.monotonic() + (_TIMED_SECONDS if wanted is None else _WANTED_SECONDS)
-    while not times or (time.monotonic() < end and not _enough(times, wanted)):
+    while not times or (time.monotonic() < end and not _enough(times, wanted, target)):
         started = time.perf_counter_ns()
         invoke()
         times.append(_since(started))
     return times
 
 
-def _enough(times: list[float], wanted: int | None) -> bool:
+def _enough(times: list[float], wanted: int | None, target: float) -> bool:
     if wanted is not None:
         return len(times) >= wanted
-    return len(times) >= _RUNS_LIMIT or (len(times) >= _RUNS_LEAST and len(times) % 25 == 0 and known(times))
+    if len(times) >= _RUNS_LIMIT:
+        return True
+    return len(times) >= _RUNS_LEAST and len(times) % 25 == 0 and half_width(times) <= target
 
 
-def known(times: list[float]) -> bool:
-    """Whether the median is known to 1.5 %: by the order statistics about sqrt(n) from the middle, a 95 % interval."""
-    ordered, half = sorted(times), len(times) // 2
-    reach = math.ceil(math.sqrt(len(times)))
-    low, high = ordered[half - reach], ordered[min(half + reach, len(times) - 1)]
-    return high - low <= 2 * _KNOWN * ordered[half]
+def half_width(times: list[float]) -> float:
+    """The longer side of the 95 % interval of the median, as a share of it: the interval of `edgekit.measure.statistics`."""
+    count, ordered = len(times), sorted(times)
+    median = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
+    extent = correlation_time([t <= median for t in times])
+    reach = _NORMAL * (1 + (_NORMAL**2 + 1) / 4 * extent / count) * math.sqrt(count * extent) / 2
+    low = max(math.floor((count - 1) / 2 - reach), math.floor((count - 1) * 0.025))
+    high = min(math.ceil((count - 1) / 2 + reach), math.ceil((count - 1) * 0.975))
+    return max(ordered[high] - median, median - ordered[low]) / median if median else 0.0
+
+
+def correlation_time(flags: list[bool]) -> float:
+    """By how much correlation multiplies the variance of a mean: 1 + 2 (sum of autocorrelations), 1 at least.
+
+    Summed in pairs of lags while they are positive: Geyer, "Practical Markov Chain Monte Carlo", Statistical Science
+    7(4), 1992, section 3.3.
+    """
+    import numpy as np
+
+    values = np.asarray(flags, dtype=np.float64)
+    values = values - values.mean()
+    count, variance = len(values), float(values @ values)
+    if variance == 0.0:
+        return 1.0
+    total = -1.0
+    for lag in range(0, count - 1, 2):
+        pair = float(values[: count - lag] @ values[lag:] + values[: count - lag - 1] @ values[lag + 1 :])
+        if pair <= 0:
+            break
+        total += 2 * pair / variance
+    return max(1.0, total)
 
 
 def _since(started: int) -> float:
@@ -209,6 +257,113 @@ def _reset_peak() -> None:
         return
 
 
+def health() -> dict[str, Any]:
+    """Clocks in MHz by core, the hottest zone in degrees Celsius, what throttles, and the load average."""
+    clocks = sorted(Path("/sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/scaling_cur_freq"), key=str)
+    zones = [_read(str(p)).strip() for p in Path("/sys/class/thermal").glob("thermal_zone*/temp")]
+    heat = [int(z) / 1000 for z in zones if re.fullmatch(r"\d{4,6}", z)]
+    found = re.search(r"temp=([\d.]+)", _tool("vcgencmd", "measure_temp"))
+    heat += [float(found[1])] if found else []
+    return {
+        "clock_mhz": [round(int(text) / 1000, 1) for text in (_read(str(p)).strip() for p in clocks) if text.isdigit()],
+        "temperature_c": max(heat) if heat else None,
+        "throttled": throttled(_tool("vcgencmd", "get_throttled")),
+        "load": _load(),
+    }
+
+
+def throttled(said: str) -> str:
+    """The bits of `vcgencmd get_throttled` in words.
+
+    Bits 0 to 3 are now, 16 to 19 since the board started: https://www.raspberrypi.com/documentation/computers/os.html
+    """
+    found = re.search(r"throttled=0x([0-9a-fA-F]+)", said)
+    bits = int(found[1], 16) if found else 0
+    words = ("under-voltage", "clock capped", "throttled", "soft temperature limit")
+    now = [word for i, word in enumerate(words) if bits >> i & 1]
+    once = [word for i, word in enumerate(words) if bits >> (16 + i) & 1 and not bits >> i & 1]
+    parts = (["now: " + ", ".join(now)] if now else []) + (["since it started: " + ", ".join(once)] if once else [])
+    return "; ".join(parts)
+
+
+def _tool(*argv: str) -> str:
+    """What a program prints, or nothing where it is missing, fails or hangs."""
+    try:
+        done = subprocess.run(
+            argv, check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=_TOOL_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""
+
+
+def _taken() -> dict[str, Any]:
+    """Counters that grow where other programs take the processor: proc(5), getrusage(2)."""
+    delays = _read("/proc/self/schedstat").split()
+    ticks = _read("/proc/stat").partition("\n")[0].split()[1:]
+    return {
+        "seconds": time.monotonic(),
+        "switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
+        "waited_ns": int(delays[1]) if len(delays) == 3 else None,
+        "stolen": int(ticks[7]) if len(ticks) > 7 else None,
+        "ticks": sum(map(int, ticks[:8])) if len(ticks) > 7 else None,
+    }
+
+
+def _noise(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """What was taken in between; shares are 0 to 1."""
+    grown: dict[str, Any] = {k: None if after[k] is None or before[k] is None else after[k] - before[k] for k in after}
+    waited = None if grown["waited_ns"] is None else grown["waited_ns"] / 1e9 / max(grown["seconds"], 1e-9)
+    stolen = None if grown["ticks"] is None else max(grown["stolen"], 0) / max(grown["ticks"], 1)
+    return {"involuntary_switches": grown["switches"], "waited_share": waited, "stolen_share": stolen}
+
+
+def placement(interpreter: Any) -> dict[str, Any]:
+    """Which nodes of the main graph a delegate took: those between the inputs and the outputs of a DELEGATE node.
+
+    The interpreter lists the model's nodes in their order and appends one for each partition of a delegate.
+    """
+    if not hasattr(interpreter, "_get_ops_details"):
+        return {"taken": None, "kernels": 0, "note": "this runtime has no list of its nodes"}
+    nodes = interpreter._get_ops_details()
+    model = [n for n in nodes if not _is_delegate(n)]
+    makers = {int(t): n for n in model for t in n["outputs"]}
+    taken: set[int] = set()
+    delegates = [n for n in nodes if _is_delegate(n)]
+    for delegate in delegates:
+        outside, open_tensors = {int(t) for t in delegate["inputs"]}, [int(t) for t in delegate["outputs"]]
+        while open_tensors:
+            node = makers.get(open_tensors.pop())
+            if node is not None and int(node["index"]) not in taken:
+                taken.add(int(node["index"]))
+                open_tensors += [int(t) for t in node["inputs"] if int(t) not in outside]
+    return {"taken": sorted(taken), "kernels": len(delegates), "note": "from the interpreter's list of nodes"}
+
+
+def _is_delegate(node: Any) -> bool:
+    return "DELEGATE" in str(node["op_name"]).upper()
+
+
+def _scope(interpreter: Any) -> str:
+    """What one inference is, where a model has several ways in."""
+    names = sorted(getattr(interpreter, "_get_full_signature_list", dict)())
+    return f"the main graph, of the signatures {', '.join(names)}" if len(names) > 1 else ""
+
+
+def emulated() -> str:
+    """With what this device is emulated; "" for real hardware, or where nothing gives it away."""
+    said = _read("/etc/edgekit-lab").strip().splitlines()
+    if said:
+        return said[0]
+    for process in ("1", str(os.getppid())):
+        name = re.search(r"qemu-(?!ga)[a-z0-9_]+", _read(f"/proc/{process}/cmdline").partition("\0")[0])
+        if name:
+            return f"emulated: {name[0]} in user mode"
+    if "dummy-virt" in _read("/proc/device-tree/compatible") + _read("/proc/device-tree/model"):
+        return "emulated: a virtual machine of QEMU"
+    return ""
+
+
 def _load() -> float | None:
     try:
         return round(os.getloadavg()[0], 2)
@@ -226,6 +381,8 @@ def _device(runtime: tuple[str, str, Any]) -> dict[str, Any]:
         "cores": os.cpu_count() or 1,
         "cpu": _cpu(),
         "governor": _governor(),
+        "board": _read("/proc/device-tree/model").strip("\0 \n"),
+        "emulated": emulated(),
     }
 
 

@@ -22,15 +22,41 @@ Profiling Info for Benchmark Initialization:
 """
 
 
-def test_warm_up_is_over_when_the_fastest_stays() -> None:
-    assert not worker.settled([5.0] * 15)
-    assert worker.settled([9.0] * 8 + [5.0] * 8 + [5.1] * 8)
-    assert not worker.settled([9.0] * 8 + [5.0] * 8)
+def slow(*plateaus: tuple[float, int]) -> list[float]:
+    """Runs of 100 ms and more, so that a window is its least: 8."""
+    return [1e5 * level * (1 + 0.001 * (i % 3)) for level, count in plateaus for i in range(count)]
 
 
-def test_a_median_is_known_when_its_neighbours_are_near() -> None:
-    assert worker.known([1.0] * 100)
-    assert not worker.known([1.0 + 0.01 * i for i in range(100)])
+def test_warm_up_is_over_when_two_windows_are_alike() -> None:
+    assert not worker.settled(slow((5.0, 15)))
+    assert worker.settled(slow((9.0, 8), (5.0, 16)))
+    assert not worker.settled(slow((9.0, 8), (5.0, 8)))
+    assert not worker.settled(slow((9.0, 6), (5.0, 10)))
+
+
+def test_warm_up_of_fast_models_spans_the_time_that_a_clock_needs() -> None:
+    assert not worker.settled([100.0] * 1999)
+    assert worker.settled([100.0] * 2000)
+
+
+def test_a_median_is_known_when_its_interval_is_narrow() -> None:
+    assert worker.half_width([1.0] * 100) == 0
+    assert worker.half_width([1.0 + 0.01 * i for i in range(100)]) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("throttled=0x0", ""),
+        ("", ""),
+        ("throttled=0x50005", "now: under-voltage, throttled"),
+        ("throttled=0x20000", "since it started: clock capped"),
+        ("throttled=0x80008", "now: soft temperature limit"),
+        ("throttled=0xe0002", "now: clock capped; since it started: throttled, soft temperature limit"),
+    ],
+)
+def test_the_bits_of_get_throttled_in_words(said: str, words: str) -> None:
+    assert worker.throttled(said) == words
 
 
 def test_the_profilers_rows_are_those_of_the_run_order() -> None:
