@@ -80,3 +80,9 @@ def device_path(text: str) -> PurePosixPath:
     if not path.parts or path.is_absolute() or ".." in path.parts or unprintable or text.startswith("-"):
         raise DeviceError(f"{text!r} is not a path below the session's folder on the device")
     return path
+
+
+def one_line(text: str) -> str:
+    """What a device said, fit for a sentence of ours: its last line that is not blank, printable, 200 characters."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return "".join(character for character in lines[-1] if character.isprintable())[:200] if lines else ""
