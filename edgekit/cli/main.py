@@ -23,6 +23,7 @@ COMMANDS = {
     "rollback": ("edgekit.cli.rollback:rollback", "Return boards to the release that ran before."),
     "status": ("edgekit.cli.status:status", "What boards run, since when, and whose signature it has."),
     "bundle": ("edgekit.cli.bundle:bundle", "Pack, unpack, sign and verify bundles."),
+    "lab": ("edgekit.cli.lab:lab", "An emulated fleet on this machine: phone, Pis, boards."),
     "targets": ("edgekit.cli.targets:targets", "The device classes that edgekit knows."),
     "recipes": ("edgekit.cli.recipes:recipes", "The shipped recipes and what they do."),
     "devices": ("edgekit.cli.devices:devices", "What is reachable now."),

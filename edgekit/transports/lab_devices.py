@@ -1,6 +1,6 @@
 """The devices of the lab that run now (`edgekit lab up`), and the variables that lead a transport to each.
 
-The lab writes one record a device into the user's cache; a transport reads them, so that `--device ssh:pi@127.0.0.1:PORT`
+The lab writes one record a device into the cache; a transport reads them, so that `--device ssh:pi@127.0.0.1:PORT`
 works with no set-up, while the same command still reaches the user's own boards in the user's own way.
 """
 
