@@ -12,10 +12,11 @@ from edgekit.bundle.write import write_bundle
 from edgekit.core.errors import DeviceError
 from edgekit.core.progress import Progress
 from edgekit.job import Draft, Measured, Workshop
-from edgekit.measure.check import CheckOptions, check_bundle
+from edgekit.measure.check import check_bundle
 from edgekit.measure.fleet import FleetJob, OneLine, on_fleet
 from edgekit.measure.gates import Gate, evaluate_gates
 from edgekit.measure.measurement import Measurement
+from edgekit.measure.options import CheckOptions
 from edgekit.targets.target import Kind, Target, kib_of
 from edgekit.transports.uri import LOCAL, DeviceUri
 

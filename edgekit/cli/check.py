@@ -13,10 +13,10 @@ from edgekit.cli.output import write_json
 
 if TYPE_CHECKING:
     from edgekit.bundle.read import Bundle
-    from edgekit.measure.check import CheckOptions
     from edgekit.measure.fleet import Outcome
     from edgekit.measure.gates import Gate
     from edgekit.measure.measurement import Measurement
+    from edgekit.measure.options import CheckOptions
     from edgekit.targets.target import Budget
     from edgekit.transports.uri import DeviceUri
 
@@ -75,9 +75,9 @@ def check(
     others, and the exit code is 5 then.
     """
     from edgekit.bundle.read import open_bundle
-    from edgekit.measure.check import Accelerator, CheckOptions
     from edgekit.measure.evaluation import EvaluationSamples
     from edgekit.measure.fleet import parse_devices
+    from edgekit.measure.options import Accelerator, CheckOptions
     from edgekit.targets.target import Budget, parse_budget
 
     uris, opened = parse_devices(devices), open_bundle(bundle)

@@ -24,8 +24,9 @@ def profile(
 ) -> None:
     """Which operator takes the time, and which kernel or delegate ran it. Several devices are profiled at once."""
     from edgekit.bundle.read import open_bundle
-    from edgekit.measure.check import CheckOptions, check_bundle
+    from edgekit.measure.check import check_bundle
     from edgekit.measure.fleet import FleetJob, on_fleet, parse_devices
+    from edgekit.measure.options import CheckOptions
     from edgekit.report.text import profile_table
 
     uris, opened = parse_devices(devices), open_bundle(bundle)

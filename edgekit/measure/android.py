@@ -37,9 +37,9 @@ from edgekit.measure.android_placement import ModelOp
 from edgekit.measure.android_profile import Row, parse_profile
 from edgekit.measure.android_session import Phone
 from edgekit.measure.android_tool import Tool, find_tool
-from edgekit.measure.check import CheckOptions
 from edgekit.measure.evaluation import RunChunk, measure_task
 from edgekit.measure.measurement import Conditions, Measurement, Memory, Parity, Profile, TaskAccuracy
+from edgekit.measure.options import CheckOptions
 from edgekit.measure.parity import judge_parity
 from edgekit.transports.base import Transport
 

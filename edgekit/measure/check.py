@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
-from dataclasses import dataclass
-from pathlib import Path
 
 from edgekit.bundle.manifest import TargetRef
 from edgekit.bundle.read import Bundle
@@ -13,8 +10,9 @@ from edgekit.core.errors import UsageError
 from edgekit.core.progress import Progress
 from edgekit.measure.answer import conditions, latency, memory, noise, outputs, placement, profile
 from edgekit.measure.board import Facts, runner_of
-from edgekit.measure.evaluation import EvaluationSamples, chunk_runner, measure_task
+from edgekit.measure.evaluation import chunk_runner, measure_task
 from edgekit.measure.measurement import Measurement, Profile
+from edgekit.measure.options import CheckOptions
 from edgekit.measure.parity import judge_parity
 from edgekit.measure.visit import Request, Visit
 from edgekit.runtime.litert import Kernels
@@ -23,47 +21,6 @@ from edgekit.transports.registry import transport_for
 from edgekit.transports.uri import DeviceUri
 
 _PROFILE_RUNS = 50
-
-
-class Accelerator(enum.Enum):
-    """What runs the model on a phone."""
-
-    CPU = "cpu"
-    GPU = "gpu"
-    NPU = "npu"
-
-
-@dataclass(frozen=True, slots=True)
-class CheckOptions:
-    """How to measure.
-
-    Attributes:
-        runs: timed inferences; None runs until the median is known to 1.5 %: 100 to 1,000 times, 10 s at most.
-        warmup: inferences before that; None runs until the latencies have settled.
-        threads: for the kernels.
-        kernels: which kernels run.
-        profile: whether to time the operators too, in a second process.
-        timeout_s: for each process on the device.
-        python: the interpreter to use on a board, as a path or a name there; empty looks for one.
-        accelerator: what runs the model on a phone.
-        benchmark_model: LiteRT's benchmark_model for a phone; None takes the user's cache.
-        evaluation: labelled samples to measure the task's accuracy with on the device, or None.
-    """
-
-    runs: int | None = None
-    warmup: int | None = None
-    threads: int = 1
-    kernels: Kernels = Kernels.XNNPACK
-    profile: bool = True
-    timeout_s: float = 300.0
-    python: str = ""
-    accelerator: Accelerator = Accelerator.CPU
-    benchmark_model: Path | None = None
-    evaluation: EvaluationSamples | None = None
-
-    def __post_init__(self) -> None:
-        if (self.runs is not None and self.runs < 1) or self.threads < 1 or (self.warmup or 0) < 0:
-            raise UsageError("runs and threads are 1 at least, warm-ups 0")
 
 
 def check_bundle(bundle: Bundle, device: DeviceUri, options: CheckOptions, progress: Progress) -> Measurement:

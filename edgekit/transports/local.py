@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import selectors
 import shutil
 import signal
@@ -17,7 +18,7 @@ from typing import IO, Self
 from edgekit.core import process
 from edgekit.core.errors import DeviceError, MissingError, StorageError
 from edgekit.core.process import Ending
-from edgekit.transports.base import RunResult, device_path
+from edgekit.transports.base import Found, RunResult, device_path
 from edgekit.transports.uri import DeviceUri
 
 _CHUNK_BYTES = 1 << 16
@@ -150,6 +151,11 @@ class LocalTransport:
         except subprocess.TimeoutExpired:
             message = f"{self._uri}: {name} closed its output and did not end within {timeout_s:g} s"
             raise DeviceError(message) from None
+
+
+def discover() -> tuple[Found, ...]:
+    """This machine, always."""
+    return (Found("local", f"this machine: {platform.system()} on {platform.machine()}"),)
 
 
 def _words(argv: Sequence[str]) -> list[str]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 
 from edgekit.core.errors import DeviceError
 from edgekit.core.registry import Registry
-from edgekit.transports.base import Transport
+from edgekit.transports.base import Found, Transport
 from edgekit.transports.uri import DeviceUri
 
 TRANSPORTS: Registry[Callable[[DeviceUri], Transport]] = Registry(
     "transport",
     {
         "local": ("edgekit.transports.local:LocalTransport", "this machine, in a child process"),
+        "ssh": ("edgekit.transports.ssh:SshTransport", "Linux boards over ssh"),
     },
 )
 
@@ -23,3 +25,10 @@ def transport_for(device: DeviceUri) -> Transport:
         known = ", ".join(TRANSPORTS)
         raise DeviceError(f"{device}: this version measures on {known} only", "Use --device local.")
     return TRANSPORTS.load(device.transport)(device)
+
+
+def discover(name: str) -> tuple[Found, ...]:
+    """What the transport called `name` can reach now: its module's `discover`. Takes a few seconds at most."""
+    module = importlib.import_module(TRANSPORTS.load(name).__module__)
+    find: Callable[[], tuple[Found, ...]] = module.discover
+    return find()

@@ -12,8 +12,9 @@ from edgekit.bundle.read import Bundle, open_bundle
 from edgekit.bundle.write import write_bundle
 from edgekit.core.errors import DeviceError, UsageError
 from edgekit.core.progress import Silent
-from edgekit.measure.check import CheckOptions, check_bundle
+from edgekit.measure.check import check_bundle
 from edgekit.measure.measurement import Measurement, Nearness
+from edgekit.measure.options import CheckOptions
 from edgekit.measure.visit import failure
 from edgekit.runtime.litert import Kernels
 from edgekit.transports.base import RunResult
