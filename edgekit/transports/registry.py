@@ -14,7 +14,10 @@ TRANSPORTS: Registry[Callable[[DeviceUri], Transport]] = Registry(
     "transport",
     {
         "local": ("edgekit.transports.local:LocalTransport", "this machine, in a child process"),
+        "adb": ("edgekit.transports.adb:AdbTransport", "Android devices over adb"),
         "ssh": ("edgekit.transports.ssh:SshTransport", "Linux boards over ssh"),
+        "serial": ("edgekit.transports.serial:serial_transport", "microcontrollers on a serial port"),
+        "qemu": ("edgekit.transports.qemu:qemu_transport", "microcontrollers that QEMU emulates"),
     },
 )
 

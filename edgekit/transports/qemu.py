@@ -1,0 +1,137 @@
+"""A microcontroller that QEMU emulates: each session starts a machine of its own, with the agent as its firmware.
+
+The machine's UART is QEMU's standard input and output, so two sessions can never meet on one line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import time
+
+from edgekit.core.errors import DeviceError, MissingError
+from edgekit.transports.base import Found
+from edgekit.transports.firmware import COMPILER, MACHINES, Machine, agent_image, machine_named
+from edgekit.transports.framed import FramedTransport, Patience
+from edgekit.transports.uri import DeviceUri
+
+PROGRAM = "qemu-system-arm"
+_CHUNK_BYTES = 1 << 16
+_WRITE_S = 10.0
+_END_S = 5.0
+
+
+def qemu_transport(uri: DeviceUri) -> FramedTransport:
+    """The transport of `qemu:MACHINE`. Raises DeviceError for a machine that the agent is not made for."""
+    machine = machine_named(uri.name)
+    return FramedTransport(uri, lambda: QemuLine(uri, machine), Patience())
+
+
+def discover() -> tuple[Found, ...]:
+    """The machines that can be started here; none where QEMU or the compiler of the firmware is missing."""
+    if shutil.which(PROGRAM) is None or shutil.which(COMPILER) is None:
+        return ()
+    return tuple(Found(f"qemu:{machine.name}", f"{machine.core}, emulated by QEMU") for machine in MACHINES)
+
+
+def qemu_words(machine: Machine, serial: str) -> list[str]:
+    """The command that emulates `machine` with the agent, its UART at `serial` (a -serial option).
+
+    Raises MissingError where QEMU or the compiler is missing, DeviceError where the firmware does not build.
+    """
+    program = shutil.which(PROGRAM)
+    if program is None:
+        raise MissingError(
+            f"emulating {machine.name} needs {PROGRAM}, which is not installed",
+            "sudo apt install qemu-system-arm",
+        )
+    image = agent_image(machine)
+    words = [program, "-M", machine.name, "-display", "none", "-monitor", "none", "-serial", serial]
+    return [*words, "-kernel", str(image)]
+
+
+def start_qemu(words: list[str], stdin: int, stdout: int, *, bound: bool = True) -> subprocess.Popen[bytes]:
+    """Start it in a process group of its own; if `bound`, it ends when we end, where there is setpriv."""
+    setpriv = shutil.which("setpriv")
+    prefix = [setpriv, "--pdeathsig", "KILL"] if setpriv and bound else []
+    try:
+        return subprocess.Popen(
+            [*prefix, *words], stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL, start_new_session=True, bufsize=0
+        )
+    except OSError as error:
+        raise MissingError(f"cannot start {words[0]}: {error.strerror or error}") from error
+
+
+def end_group(child: subprocess.Popen[bytes]) -> None:
+    """Kill a child with its group, wait for it and close its pipes."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(_END_S)
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+
+class QemuLine:
+    """A Line to a machine that runs while the line is open."""
+
+    def __init__(self, uri: DeviceUri, machine: Machine) -> None:
+        self._uri = uri
+        self._child = start_qemu(qemu_words(machine, "stdio"), subprocess.PIPE, subprocess.PIPE)
+        if self._child.stdin is None or self._child.stdout is None:  # cannot be: both are asked for
+            raise DeviceError(f"{uri}: QEMU has no line")
+        self._in, self._out = self._child.stdin.fileno(), self._child.stdout.fileno()
+        os.set_blocking(self._in, False)
+        os.set_blocking(self._out, False)
+
+    @property
+    def pid(self) -> int:
+        """QEMU's process id, which is also its group's."""
+        return self._child.pid
+
+    def read(self, timeout_s: float) -> bytes:
+        """See Line."""
+        if not self._ready(self._out, selectors.EVENT_READ, timeout_s):
+            return b""
+        try:
+            data = os.read(self._out, _CHUNK_BYTES)
+        except OSError as error:
+            raise self._gone() from error
+        if not data:
+            raise self._gone()
+        return data
+
+    def write(self, data: bytes) -> None:
+        """See Line."""
+        rest, deadline = data, time.monotonic() + _WRITE_S
+        while rest:
+            if not self._ready(self._in, selectors.EVENT_WRITE, deadline - time.monotonic()):
+                raise DeviceError(f"{self._uri}: the machine took nothing for {_WRITE_S:g} s")
+            try:
+                rest = rest[os.write(self._in, rest) :]
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise self._gone() from error
+
+    def close(self) -> None:
+        """See Line."""
+        end_group(self._child)
+
+    def _ready(self, handle: int, event: int, timeout_s: float) -> bool:
+        if self._child.poll() is not None and event == selectors.EVENT_WRITE:
+            raise self._gone()
+        with selectors.DefaultSelector() as selector:
+            selector.register(handle, event)
+            return bool(selector.select(max(0.0, timeout_s)))
+
+    def _gone(self) -> DeviceError:
+        code = self._child.poll()
+        how = "has closed its line" if code is None else f"has ended with exit code {code}"
+        return DeviceError(f"{self._uri}: the emulated board is gone: QEMU {how}")
