@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-FLAGS = {
+FLAGS: dict[str, Any] = {
     "graph": "", "signature_to_run_for": "", "num_threads": -1, "warmup_runs": 1, "warmup_min_secs": 0.5,
     "num_runs": 50, "min_secs": 1.0, "max_secs": 150.0, "run_delay": -1.0, "enable_op_profiling": False,
     "op_profiling_output_mode": "stdout", "op_profiling_output_file": "", "result_file_path": "",
@@ -371,7 +371,7 @@ def converted(name: str, text: str) -> Any:
     try:
         if isinstance(default, bool):
             return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-        return type(default)(text)
+        return float(text) if isinstance(default, float) else int(text) if isinstance(default, int) else text
     except (KeyError, ValueError) as error:
         say("ERROR", f"Failed to parse flag --{name}={text}")
         raise BenchmarkError from error

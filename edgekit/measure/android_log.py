@@ -138,7 +138,7 @@ class ToolLog:
         """The regular runs. Raises DeviceError where the log has none."""
         if self.regular is None or self.regular.count == 0:
             phase = "of the timed runs" if self.warmup is not None else "of the warm-up and of the timed runs"
-            said = f"; it says: {self.errors[0]}" if self.errors else ""
+            said = f"; it says: {self.errors[-1]}" if self.errors else ""
             raise DeviceError(f"{device}: the log of benchmark_model has no line `count=…` {phase}{said}")
         return self.regular
 

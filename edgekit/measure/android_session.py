@@ -67,8 +67,9 @@ class Phone:
             raise DeviceError(f"{self.device}: benchmark_model crashed while it ran the model ({crash})", words)
         log = parse_log(f"{result.stdout}\n{result.stderr}", self.device)
         if result.exit_code:
-            said = next((e for e in log.errors if e != "Benchmarking failed."), f"exit code {result.exit_code}")
-            raise DeviceError(f"{self.device}: benchmark_model cannot run the model: {said}")
+            said = [error for error in log.errors if error != "Benchmarking failed."]
+            words = said[-1] if said else f"exit code {result.exit_code}"
+            raise DeviceError(f"{self.device}: benchmark_model cannot run the model: {words}")
         return log
 
     def shell(self, words: Sequence[str]) -> RunResult:
