@@ -29,6 +29,7 @@ class AdbServer:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._program = program("adb")
+        self._mortal = [str(program("bwrap")), "--dev-bind", "/", "/", "--die-with-parent", "--"]
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -46,7 +47,7 @@ class AdbServer:
         environment["TMPDIR"] = str(self._folder)
         with log.open("ab") as file:
             self._process = subprocess.Popen(
-                [str(self._program), "-P", str(self.port), "nodaemon", "server"],
+                [*self._mortal, str(self._program), "-P", str(self.port), "nodaemon", "server"],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=file,

@@ -33,6 +33,8 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _PACKAGES = ("adbd", "mksh", "toybox")
 _OF_THIS_MACHINE = ("ld-linux", "libc.", "libm.", "libresolv.", "libstdc++.", "libgcc_s.", "libcrypt.", "libpthread.")
 """Libraries that Python needs too, and of which there can be only one in a process."""
+_BORROWED = ("awk", "dd", "diff", "expr", "tr")
+"""Programs of Android's toybox and of its other tools (system/core, shell_and_utilities) that Debian's lacks."""
 _LIBRARIES = ("/lib", "/lib32", "/lib64", "/libx32")
 _SHELL_USER = "shell:x:2000:2000:shell:/:/system/bin/sh\n"
 _ETC = {
@@ -212,7 +214,7 @@ def phone_root() -> Path:
     if architecture is None:
         raise DeviceError(f"the lab has no phone for a machine with {platform.machine()}")
     suites = ("bookworm", "bookworm-backports")
-    recipe = RootRecipe(f"phone-{architecture}", architecture, _PACKAGES, suites, revision=1)
+    recipe = RootRecipe(f"phone-{architecture}", architecture, _PACKAGES, suites, revision=2)
     return root_filesystem(recipe, _make_android)
 
 
@@ -236,6 +238,9 @@ def _make_android(root: Path) -> None:
     for name in done.require("toybox", DeviceError).stdout.split():
         if not (tools / name).exists():
             (tools / name).symlink_to("toybox")
+    for name in _BORROWED:
+        if not (tools / name).exists():
+            (tools / name).symlink_to(f"/usr/bin/{name}")
     for name, text in android.PROGRAMS.items():
         (tools / name).write_text(text)
         (tools / name).chmod(0o755)
