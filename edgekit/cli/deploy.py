@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,7 +103,7 @@ def boards(devices: tuple[str, ...]) -> tuple[DeviceUri, ...]:
 
 def show_step(device: DeviceUri, step: Step) -> None:
     """A line for each step, where someone watches."""
-    if click.get_text_stream("stderr").isatty():
+    if sys.stderr.isatty():
         click.echo(f"{device}: {step.value}", err=True)
 
 
@@ -142,8 +143,9 @@ def _check(bundle: Bundle, judging: Judging, runs: int | None, python: str) -> C
     from edgekit.cli.check import gates_of
     from edgekit.core.errors import DeviceError, GateError
     from edgekit.core.progress import Silent
-    from edgekit.measure.check import CheckOptions, check_open
+    from edgekit.measure.check import check_open
     from edgekit.measure.gates import describe, failed_gates
+    from edgekit.measure.options import CheckOptions
 
     options = CheckOptions(runs=runs, profile=False, python=python)
 
