@@ -200,7 +200,7 @@ def _enough(times: list[float], wanted: int | None, target: float) -> bool:
 
 
 def half_width(times: list[float]) -> float:
-    """The longer side of the 95 % interval of the median, as a share of it: the interval of `edgekit.measure.statistics`."""
+    """The longer side of the 95 % interval of the median as a share of it, as `edgekit.measure.statistics` has it."""
     count, ordered = len(times), sorted(times)
     median = (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
     extent = correlation_time([t <= median for t in times])

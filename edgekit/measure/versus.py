@@ -1,0 +1,204 @@
+"""Two bundles on one device, in turns: the ratio of their latencies, with its interval."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from edgekit.bundle.manifest import GOLDEN, MODEL
+from edgekit.bundle.read import Bundle
+from edgekit.core.errors import DeviceError, UsageError
+from edgekit.core.files import sha256_bytes
+from edgekit.core.progress import Progress
+from edgekit.core.units import format_us
+from edgekit.measure.answer import conditions, outputs
+from edgekit.measure.board import runner_of
+from edgekit.measure.check import check_open, require_golden
+from edgekit.measure.measurement import Conditions, Parity
+from edgekit.measure.options import CheckOptions
+from edgekit.measure.parity import judge_parity
+from edgekit.measure.statistics import percentile, quantile_interval
+from edgekit.measure.visit import Visit
+from edgekit.transports.base import Transport
+from edgekit.transports.registry import transport_for
+from edgekit.transports.uri import DeviceUri
+
+_HALF_WIDTH = 0.01
+_LAUNCHES = 10
+_IN_ONE = "one process, in turns A B B A"
+_APART = "a process for each launch, in turns A B B A"
+
+
+class Verdict(enum.Enum):
+    """Which of two bundles is faster, where that can be said."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Versus:
+    """Bundle A against bundle B on one device.
+
+    `ratio` is the median over blocks of A's latency over B's in the same block, `low` and `high` its 95 % interval
+    (None where the blocks were too few), `p50_a_us` and `p50_b_us` the medians over all blocks. `how` says in which
+    order they ran. `words` is the result in one sentence.
+    """
+
+    device: str
+    sha256_a: str
+    sha256_b: str
+    ratio: float
+    low: float | None
+    high: float | None
+    verdict: Verdict
+    p50_a_us: float
+    p50_b_us: float
+    block_count: int
+    how: str
+    conditions: Conditions
+    words: str
+
+
+def compare_bundles(a: Bundle, b: Bundle, device: DeviceUri, options: CheckOptions, progress: Progress) -> Versus:
+    """Run `a` and `b` in turns on `device`.
+
+    Raises DeviceError where the device fails or one of them computes something else than its golden samples (a fast
+    wrong answer is no answer), UsageError where one has none or the device takes no bundles.
+    """
+    for bundle in (a, b):
+        require_golden(bundle)
+    if device.transport in ("serial", "qemu"):
+        raise UsageError(f"{device}: microcontrollers run no bundles yet", "compare on a board or on local")
+    with transport_for(device) as transport:
+        if device.transport == "adb":
+            return _by_launches((a, b), device, transport, options, progress)
+        progress.start(f"compare on {device}", 1)
+        try:
+            return _in_one_process((a, b), device, transport, options)
+        finally:
+            progress.finish()
+
+
+def judge(ratios: Sequence[float]) -> tuple[float, float | None, float | None, Verdict]:
+    """Ratio, its interval, and what that allows to be said: nothing where it holds 1. Ratios in their order.
+
+    A block's ratio is of two medians from the same moment, so that what slows both cancels out. Raises ValueError on
+    none.
+    """
+    ratio, interval = percentile(ratios, 50), quantile_interval(ratios, 50)
+    if interval is None:
+        return ratio, None, None, Verdict.UNDECIDED
+    if interval.high < 1:
+        return ratio, interval.low, interval.high, Verdict.FASTER
+    return ratio, interval.low, interval.high, Verdict.SLOWER if interval.low > 1 else Verdict.UNDECIDED
+
+
+def _in_one_process(
+    pair: tuple[Bundle, Bundle], device: DeviceUri, transport: Transport, options: CheckOptions
+) -> Versus:
+    """Both loaded by one worker."""
+    runner = runner_of(device, transport, options.python)
+    visit = Visit(str(device), transport, options.timeout_s, runner.python)
+    digests = [_bring(visit, bundle, side) for bundle, side in zip(pair, "ab", strict=True)]
+    visit.bring_worker("worker.py")
+    kernels = options.kernels.value
+    answer = visit.ask("versus_worker.py", VersusRequest(options.warmup, options.threads, kernels))
+    for bundle, side in zip(pair, "ab", strict=True):
+        _require_right(_parity(bundle, visit, f"outputs_{side}.npz", kernels), visit.device, bundle)
+    blocks = answer.numbers("blocks_a_us"), answer.numbers("blocks_b_us")
+    return _versus(visit.device, digests, blocks, _IN_ONE, conditions(answer, options.threads, kernels))
+
+
+def _by_launches(
+    pair: tuple[Bundle, Bundle], device: DeviceUri, transport: Transport, options: CheckOptions, progress: Progress
+) -> Versus:
+    """Where no process can hold both: measured in turns, one launch each."""
+    plain = replace(options, profile=False, evaluation=None)
+    blocks: tuple[list[float], list[float]] = ([], [])
+    measured = None
+    digests = ["", ""]
+    for block in range(_LAUNCHES):
+        for side in (0, 1) if block % 2 == 0 else (1, 0):
+            measured = check_open(pair[side], device, transport, plain, progress)
+            _require_right(measured.parity, str(device), pair[side])
+            digests[side] = measured.model_sha256
+            blocks[side].append(measured.latency.p50_us)
+    if measured is None:
+        raise UsageError("there is nothing to compare")
+    return _versus(str(device), digests, blocks, _APART, measured.conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class VersusRequest:
+    """What the worker is asked for; `half_width` is the share of 1 to which the ratio is to be known."""
+
+    warmup: int | None
+    threads: int
+    kernels: str
+    half_width: float = _HALF_WIDTH
+
+    def to_bytes(self) -> bytes:
+        """The request file."""
+        sides = [
+            {"model": f"{s}_{MODEL}", "golden": f"{s}_{GOLDEN}", "outputs": f"outputs_{s}.npz"} for s in ("a", "b")
+        ]
+        values = {"warmup": self.warmup, "threads": self.threads, "kernels": self.kernels}
+        return json.dumps({**values, "half_width": self.half_width, "sides": sides, "result": "result.json"}).encode()
+
+
+def _bring(visit: Visit, bundle: Bundle, side: str) -> str:
+    """Push one side's model and golden samples; gives the model's hash."""
+    visit.push(f"{side}_{MODEL}", bundle.files[MODEL])
+    visit.push(f"{side}_{GOLDEN}", bundle.files[GOLDEN])
+    return sha256_bytes(bundle.files[MODEL])
+
+
+def _parity(bundle: Bundle, visit: Visit, name: str, kernels: str) -> Parity:
+    golden, spec = bundle.golden, bundle.manifest.golden
+    if golden is None or spec is None:
+        raise UsageError(f"{bundle.folder} has no golden samples to compare with")
+    found = outputs(visit.fetch(name), tuple(golden.outputs), visit.device)
+    return judge_parity(golden.outputs, found, spec.bounds, kernels)
+
+
+def _require_right(parity: Parity, device: str, bundle: Bundle) -> None:
+    if not parity.passed:
+        raise DeviceError(f"{device} computes something else with {bundle.folder.name}: {parity.first_difference}")
+
+
+def _versus(
+    device: str, digests: list[str], blocks: tuple[Sequence[float], Sequence[float]], how: str, where: Conditions
+) -> Versus:
+    """The sums of all blocks. Raises DeviceError where the sides have not equally many, or one has a time of 0."""
+    if len(blocks[0]) != len(blocks[1]) or min(*blocks[0], *blocks[1]) <= 0:
+        raise DeviceError(f"{device}: the worker's blocks do not fit together")
+    ratio, low, high, verdict = judge([a / b for a, b in zip(*blocks, strict=True)])
+    p50_a, p50_b = percentile(blocks[0], 50), percentile(blocks[1], 50)
+    words = _words((ratio, low, high), verdict, (p50_a, p50_b), where.emulated)
+    return Versus(
+        device, digests[0], digests[1], ratio, low, high, verdict, p50_a, p50_b, len(blocks[0]), how, where, words
+    )
+
+
+def _words(
+    ratio: tuple[float, float | None, float | None], verdict: Verdict, medians_us: tuple[float, float], emulated: str
+) -> str:
+    middle, low, high = ratio
+    times = f"A {format_us(medians_us[0])}, B {format_us(medians_us[1])}"
+    if low is None or high is None:
+        found = f"{times}: too few blocks for a verdict"
+    else:
+        interval = f"A takes {middle:.3f} times as long as B ({low:.3f} to {high:.3f}, 95 %)"
+        found = f"{times}: {interval}: {_SAID[verdict]}"
+    return f"{found} [{emulated}]" if emulated else found
+
+
+_SAID = {
+    Verdict.FASTER: "A is faster",
+    Verdict.SLOWER: "A is slower",
+    Verdict.UNDECIDED: "no verdict, for the interval holds 1",
+}
