@@ -291,10 +291,8 @@ def sections(rows: list[tuple[str, float, str]]) -> str:
     for kind in sorted({row[0] for row in rows}):
         times = [ms for k, ms, _ in rows if k == kind]
         text += f"{kind}, {len(times)}, {sum(times):g}, {100 * sum(times) / total:g}%, 100%, 0, {len(times)}\n"
-    return (
-        text
-        + f"\nTimings (microseconds): count=1 curr={int(total * 1000)}\nMemory (bytes): count=0\n{len(rows)} nodes observed\n\n"
-    )
+    text += f"\nTimings (microseconds): count=1 curr={int(total * 1000)}\nMemory (bytes): count=0\n"
+    return text + f"{len(rows)} nodes observed\n\n"
 
 
 def litert_profile(graph: str, inputs: list[Any], runs: int) -> list[tuple[str, str, float]]:

@@ -21,7 +21,6 @@ from edgekit.graph.codec import read
 from edgekit.measure import android_placement as placement
 from edgekit.measure.android_arguments import (
     ONCE,
-    Accelerator,
     Engine,
     Job,
     PhoneOptions,
@@ -39,7 +38,7 @@ from edgekit.measure.android_session import Phone
 from edgekit.measure.android_tool import Tool, find_tool
 from edgekit.measure.evaluation import RunChunk, measure_task
 from edgekit.measure.measurement import Conditions, Measurement, Memory, Parity, Profile, TaskAccuracy
-from edgekit.measure.options import CheckOptions
+from edgekit.measure.options import Accelerator, CheckOptions
 from edgekit.measure.parity import judge_parity
 from edgekit.transports.base import Transport
 
@@ -78,7 +77,7 @@ def measure_on_phone(
     """
     if bundle.golden is None or bundle.manifest.golden is None:
         raise UsageError(f"{bundle.folder} has no golden samples to compare with", "build it with calibration samples")
-    engine = Engine(options.threads, options.kernels, Accelerator(options.accelerator.value), extras)
+    engine = Engine(options.threads, options.kernels, options.accelerator, extras)
     phone = Phone(device, transport, options.timeout_s)
     with _steps(progress, f"check on {device}", 2 + FEWEST + options.profile):
         before = phone.facts()
@@ -207,7 +206,7 @@ def _measurement(check: _Check, taken: _Taken) -> Measurement:
         device=check.phone.device,
         target=check.bundle.manifest.target.name,
         model_sha256=sha256_bytes(check.bundle.model_bytes),
-        latency=summary(taken.launches),
+        latency=summary(taken.launches, taken.before.health, taken.after.health),
         init_us=middle.init_us,
         first_inference_us=middle.first_us,
         memory=Memory(max(footprints), _MEMORY) if footprints else None,
@@ -250,8 +249,6 @@ def _warnings(check: _Check, taken: _Taken) -> Iterator[str]:
         yield "Power saving is on: the phone holds its clocks down."
     if "screen off" in taken.before.state:
         yield "The screen is off: some phones hold their clocks down then."
-    if taken.after.health.throttled:
-        yield f"Throttled after the runs: {taken.after.health.throttled}."
     if check.engine.accelerator is not Accelerator.CPU:
         yield from _fallen(check, taken)
     if taken.before.hidden:

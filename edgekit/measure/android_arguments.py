@@ -5,24 +5,16 @@ Flags: tflite/tools/benchmark/{benchmark_model,benchmark_tflite_model}.cc and tf
 
 from __future__ import annotations
 
-import enum
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgekit.core.errors import DeviceError, UsageError
+from edgekit.measure.options import Accelerator
 from edgekit.runtime.litert import Kernels
 
 _NEEDED = ("input_layer_value_files", "output_filepath")
-
-
-class Accelerator(enum.Enum):
-    """What a phone computes with."""
-
-    CPU = "cpu"
-    GPU = "gpu"
-    NPU = "npu"
 
 
 @dataclass(frozen=True, slots=True)

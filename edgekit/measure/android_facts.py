@@ -201,7 +201,7 @@ def _throttled(sections: Mapping[str, str]) -> str:
     if held:
         lowest = min(limit[core] / most[core] for core in held)
         words.append(f"{len(held)} cores are held down to {100 * lowest:.0f} % of their clock")
-    return ", ".join(words)
+    return f"now: {', '.join(words)}" if words else ""
 
 
 def _battery(sections: Mapping[str, str]) -> str:

@@ -16,24 +16,27 @@ from edgekit.measure.android_arguments import Engine, Job, Timing, shared_out
 from edgekit.measure.android_log import ToolLog
 from edgekit.measure.android_result import BenchmarkResult, parse_result
 from edgekit.measure.android_session import Phone
-from edgekit.measure.measurement import Latency
+from edgekit.measure.measurement import Health, Latency
 from edgekit.measure.statistics import (
     TOLERANCE,
+    drift_share,
     histogram,
     median_interval,
     outlier_count,
     percentile,
     relative_spread,
     steadiness,
+    throttling,
 )
 
-FEWEST = 6
+FEWEST = 8
 """With so many medians an interval of 95 % exists."""
-MOST = 12
+MOST = 16
 _RESULT = "result.pb"
 _METHOD = "order statistics of the medians of the starts; the tool gives no samples: p90 is its p95, p99 its maximum"
 _FINEST_US = 1 / TOLERANCE
-_TOO_FINE = f"not measurable to {100 * TOLERANCE:.3g} % here: the tool counts whole microseconds"
+_UNSURE = f"not measurable to {100 * TOLERANCE:.3g} % here"
+_TOO_FINE = f"{_UNSURE}: the tool counts whole microseconds"
 _OLD = "take a newer benchmark_model, which prints p5, median and p95"
 
 
@@ -61,7 +64,7 @@ def timings(runs: int | None, warmup: int | None) -> list[Timing]:
     least = 1 if warmup is None else warmup
     warm_s = 0.5 if warmup is None else 0.0
     if runs is None:
-        return [Timing(50, least, 1.0, warm_s, 10.0)] * FEWEST
+        return [Timing(50, least, 0.5, warm_s, 5.0)] * FEWEST
     return [Timing(part, least, 0.0, warm_s, 150.0) for part in shared_out(runs, FEWEST)]
 
 
@@ -77,12 +80,13 @@ def enough(launches: Sequence[Launch]) -> bool:
     return len(launches) >= MOST or steadiness([one.median_us for one in launches]).steady
 
 
-def summary(launches: Sequence[Launch]) -> Latency:
-    """One latency from all starts."""
+def summary(launches: Sequence[Launch], before: Health, after: Health) -> Latency:
+    """One latency from all starts. On a phone that throttled nothing is sure."""
     medians = [one.median_us for one in launches]
     interval, steady = median_interval(medians), steadiness(medians)
     p50, p95 = percentile(medians, 50), percentile([one.p95_us for one in launches], 50)
-    too_fine = p50 < _FINEST_US
+    why = throttling(drift_share(medians), before.clock_mhz, after.clock_mhz, after.throttled)
+    doubt = _TOO_FINE if p50 < _FINEST_US else f"{_UNSURE}: {why}" if why else ""
     return Latency(
         p50_us=p50,
         p90_us=p95,
@@ -101,8 +105,8 @@ def summary(launches: Sequence[Launch]) -> Latency:
         settled=steady.steady,
         relative_spread=relative_spread(medians),
         outlier_count=outlier_count(medians),
-        steady=steady.steady and not too_fine,
-        steady_note=_TOO_FINE if too_fine else f"{steady.note}, from {len(launches)} starts of the tool",
+        steady=steady.steady and not doubt,
+        steady_note=doubt or f"{steady.note}, from {len(launches)} starts of the tool",
         histogram=histogram(medians),
     )
 

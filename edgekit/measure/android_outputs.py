@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from edgekit.bundle.golden import Golden
 from edgekit.bundle.manifest import GoldenSpec, ParityBound, PortSpec
 from edgekit.core.errors import DeviceError
-from edgekit.measure.android_arguments import ONCE, Accelerator, Engine, Job, arguments
+from edgekit.measure.android_arguments import ONCE, Engine, Job, arguments
 from edgekit.measure.android_session import Phone
 from edgekit.measure.android_tool import TOOL
+from edgekit.measure.options import Accelerator
 from edgekit.runtime.litert import Kernels
 
 Array = NDArray[Any]

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgekit.measure.android_arguments import Accelerator, Engine
+from edgekit.measure.android_arguments import Engine
 from edgekit.measure.android_log import Extent, Replaced, ToolLog
 from edgekit.measure.android_profile import Place, Row
 from edgekit.measure.measurement import OperatorTime, Placement, Profile
+from edgekit.measure.options import Accelerator
 from edgekit.runtime.litert import Kernels
 
 _XNNPACK = "TfLiteXNNPackDelegate"
