@@ -38,18 +38,28 @@ def devices(context: click.Context, json_path: Path | None) -> None:
 @click.argument("device")
 @click.option("--offline", is_flag=True, help="Bring the packages from here: the board needs no network.")
 @click.option("--wheels", type=PATH, metavar="FOLDER", help="Bring the wheels of this folder; pip's own among them.")
+@click.option("--benchmark-model", type=PATH, help="For a phone: keep LiteRT's benchmark_model for later checks.")
 @click.option("--python", default="python3", show_default=True, help="The board's interpreter to build on.")
 @click.option("--cache", type=PATH, help="Where fetched wheels are kept, in place of ~/.cache.")
-def setup(device: str, offline: bool, wheels: Path | None, python: str, cache: Path | None) -> None:
-    """Make a board able to run models: a virtual environment of its own in ~/.local/share/edgekit on DEVICE.
+def setup(
+    device: str, offline: bool, wheels: Path | None, benchmark_model: Path | None, python: str, cache: Path | None
+) -> None:
+    """Make DEVICE able to run models.
+
+    On a board: a virtual environment of its own in ~/.local/share/edgekit. A phone needs nothing but the program that
+    measures, which is kept here and pushed for each check.
 
     \b
       edgekit devices setup ssh:pi@raspberrypi.local --offline
     """
     from edgekit.core.cache import Cache, default_cache_folder
+    from edgekit.measure.android_tool import keep_tool
     from edgekit.measure.setup import SetupOptions, set_up
     from edgekit.transports.uri import parse_device
 
+    if benchmark_model is not None:
+        click.echo(f"kept {keep_tool(benchmark_model)}")
+        return
     options = SetupOptions(python, offline or wheels is not None, wheels)
     facts = set_up(parse_device(device), options, Cache(cache or default_cache_folder()), click.echo)
     click.echo(f"{device} is ready: {facts.describe()}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shutil
 import sys
 from importlib import metadata
 
@@ -28,6 +29,8 @@ def doctor(backend: str | None) -> int:
     whole = [_core(name) for name in CORE]
     _extras()
     _backends()
+    _devices()
+    _lab()
     return 0 if all(whole) else 6
 
 
@@ -59,6 +62,41 @@ def _backends() -> None:
     for name in environments.BACKENDS:
         found = environments.installed(name)
         _line(found, name, "" if found else f"edgekit doctor --install {name} (or by itself on first use)")
+
+
+def _devices() -> None:
+    """What reaches devices and measures there."""
+    from edgekit.core.cache import default_cache_folder
+    from edgekit.core.errors import MissingError
+    from edgekit.measure.android_tool import TOOL
+    from edgekit.transports.adb_client import adb_program
+
+    click.echo("\nfor devices")
+    try:
+        _line(True, "adb", adb_program())
+    except MissingError as error:
+        _line(False, "adb", error.hint or error.message)
+    ssh = shutil.which("ssh")
+    _line(ssh is not None, "ssh", ssh or "sudo apt-get install openssh-client")
+    kept = sorted(path.parent.name for path in (default_cache_folder() / TOOL).glob(f"*/{TOOL}"))
+    mend = "edgekit devices setup adb:SERIAL --benchmark-model FILE (for phones; see docs/phones.md)"
+    _line(bool(kept), TOOL, ", ".join(kept) or mend)
+
+
+def _lab() -> None:
+    """What the device lab is made of; Debian packages."""
+    from edgekit.lab.packages import find_program, missing, package_of
+
+    click.echo("\nfor the device lab (edgekit lab up)")
+    programs: dict[str, list[str]] = {}
+    for program, package in package_of().items():
+        programs.setdefault(package, []).append(program)
+    for package, names in programs.items():
+        paths = [str(path) for path in map(find_program, names) if path is not None]
+        whole = len(paths) == len(names)
+        _line(whole, package, ", ".join(paths) if whole else f"sudo apt-get install {package}")
+    if find_program("bwrap") is not None and (sentence := missing(["bwrap"])):
+        _line(False, "user namespaces", f"{sentence}: sudo sysctl kernel.unprivileged_userns_clone=1")
 
 
 def _version(name: str) -> str | None:

@@ -55,7 +55,8 @@ def check_open(
         measurement = dataclasses.replace(measurement, warnings=warnings)
         progress.advance()
         if options.profile:
-            measurement = dataclasses.replace(measurement, profile=_profile(bundle, visit, options))
+            found = _profile(bundle, visit, options, measurement.conditions.runtime)
+            measurement = dataclasses.replace(measurement, profile=found)
             progress.advance()
     finally:
         progress.finish()
@@ -117,8 +118,10 @@ def _measure(bundle: Bundle, visit: Visit, options: CheckOptions) -> Measurement
     )
 
 
-def _profile(bundle: Bundle, visit: Visit, options: CheckOptions) -> Profile:
+def _profile(bundle: Bundle, visit: Visit, options: CheckOptions, runtime: str) -> Profile:
     """Another process: the runtime's own profiler. What it cannot do is said, and no error."""
+    if runtime != "ai-edge-litert":
+        return Profile((), f"{runtime} has no profiler, so there are no times by operator.")
     if options.kernels is not Kernels.XNNPACK:
         return Profile((), f"Times by operator are taken with the kernels {Kernels.XNNPACK.value} only.")
     runs = options.runs or _PROFILE_RUNS

@@ -35,7 +35,7 @@ def facts() -> dict[str, Any]:
         "home": str(Path.home()),
         "memory_bytes": _memory_bytes(),
         "emulated": _read("/etc/edgekit-lab").strip(),
-        "board": _read("/proc/device-tree/model").strip("\0 \n"),
+        "board": _board(),
     }
 
 
@@ -58,6 +58,12 @@ def _memory_bytes() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
         return 0
+
+
+def _board() -> str:
+    """The device tree's name of the board."""
+    texts = (_read(path) for path in ("/proc/device-tree/model", "/sys/firmware/devicetree/base/model"))
+    return next(filter(None, texts), "").strip("\0 \n")
 
 
 def _read(path: str) -> str:

@@ -44,7 +44,10 @@ def set_up(device: DeviceUri, options: SetupOptions, cache: Cache, tell: Callabl
     Raises UsageError, MissingError (no pip here), DeviceError.
     """
     if device.transport != "ssh":
-        raise UsageError(f"{device} needs no setting up", "boards do that are reached over ssh:USER@HOST")
+        raise UsageError(
+            f"{device} needs no environment",
+            "boards do that are reached over ssh:USER@HOST; a phone needs --benchmark-model FILE",
+        )
     with transport_for(device) as transport:
         facts = probe(device, transport, (options.python,))[0]
         tell(f"found {facts.describe()}")
