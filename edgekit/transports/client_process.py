@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Self
 
 from edgekit.core.errors import MissingError
+from edgekit.core.process import OUTPUT_BYTES
 
-_KEPT_BYTES = 1 << 20
 _CLOSE_S = 5.0
 
 
@@ -23,11 +23,14 @@ class ClientProcess:
         argv: the client and its options.
         stdin: a file to read, or None for a pipe.
         env: the whole environment.
+        kept: its stdout is read here, and the last OUTPUT_BYTES are in `printed`; else `output` is ours to read.
 
     Raises MissingError where it cannot be started.
     """
 
-    def __init__(self, argv: Sequence[str], stdin: IO[bytes] | None, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, argv: Sequence[str], stdin: IO[bytes] | None, env: Mapping[str, str], *, kept: bool = False
+    ) -> None:
         pipe = subprocess.PIPE
         try:
             self.process = subprocess.Popen(
@@ -35,15 +38,11 @@ class ClientProcess:
             )
         except OSError as error:
             raise MissingError(f"cannot start {argv[0]}: {error.strerror or error}") from error
-        self._said = bytearray()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    @property
-    def output(self) -> int:
-        """The descriptor of its stdout."""
         assert self.process.stdout is not None  # asked for above
-        return self.process.stdout.fileno()
+        assert self.process.stderr is not None
+        self.output = self.process.stdout.fileno()
+        self._said = _Tail(self.process.stderr.fileno())
+        self._printed = _Tail(self.output) if kept else None
 
     def end_input(self) -> None:
         """Close its stdin, where that is a pipe."""
@@ -53,13 +52,16 @@ class ClientProcess:
 
     def said(self) -> str:
         """The last of its stderr. To be asked for when it has ended."""
-        self._reader.join(_CLOSE_S)
-        return self._said.decode(errors="replace")
+        return self._said.text()
+
+    def printed(self) -> str:
+        """The last of its stdout, where that is kept. To be asked for when it has ended."""
+        return self._printed.text() if self._printed else ""
 
     def end(self, timeout_s: float) -> int | None:
-        """Read what is left of its stdout, throw it away, and give the exit code; None after `timeout_s`."""
-        drain = threading.Thread(target=self._drain, daemon=True)
-        drain.start()
+        """Its exit code; None after `timeout_s`. What is left of its stdout is read, and thrown away if not kept."""
+        if self._printed is None:
+            self._printed = _Tail(self.output)
         try:
             return self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -70,10 +72,10 @@ class ClientProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        self.end_input()
+        for tail, stream in ((self._said, self.process.stderr), (self._printed, self.process.stdout)):
+            if stream is not None and (tail is None or tail.ended()):
+                stream.close()
 
     def __enter__(self) -> Self:
         return self
@@ -81,14 +83,28 @@ class ClientProcess:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        with contextlib.suppress(OSError, ValueError):
-            while chunk := os.read(self.process.stderr.fileno(), 1 << 16):
-                self._said += chunk
-                del self._said[:-_KEPT_BYTES]
 
-    def _drain(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            while os.read(self.output, 1 << 16):
-                pass
+class _Tail:
+    """Reads a descriptor to its end in a thread and keeps the last OUTPUT_BYTES."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._data = bytearray()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def ended(self) -> bool:
+        """Whether the descriptor is at its end. It must not be closed before: its number would be another file's."""
+        self._thread.join(_CLOSE_S)
+        return not self._thread.is_alive()
+
+    def text(self) -> str:
+        """What is kept, decoded with replacement."""
+        self.ended()
+        return self._data.decode(errors="replace")
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := os.read(self._handle, 1 << 16):
+                self._data += chunk
+                del self._data[:-OUTPUT_BYTES]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import platform
-import selectors
 import shutil
 import signal
 import subprocess
@@ -13,15 +13,18 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 from edgekit.core import process
 from edgekit.core.errors import DeviceError, MissingError, StorageError
 from edgekit.core.process import Ending
 from edgekit.transports.base import Found, RunResult, device_path
+from edgekit.transports.lines import read_lines
 from edgekit.transports.uri import DeviceUri
 
-_CHUNK_BYTES = 1 << 16
+_QUEUE_S = 900.0
+"""How long a session waits for the one before it."""
+_LOOK_S = 0.1
 
 
 class LocalTransport:
@@ -36,13 +39,18 @@ class LocalTransport:
         self._uri = uri
         self._given = folder
         self._folder: Path | None = None
+        self._lock: int | None = None
 
     def open(self) -> None:
-        """See Transport. Opening an open one does nothing."""
+        """See Transport. Opening an open one does nothing. Sessions of this user wait for each other.
+
+        Two measurements at once would measure each other. Raises DeviceError where the queue does not move.
+        """
         if self._folder is not None:
             return
         if self._given is not None and not self._given.is_dir():
             raise DeviceError(f"{self._uri}: the folder {self._given} is not there")
+        self._lock = _queue(self._uri)
         self._folder = self._given or Path(tempfile.mkdtemp(prefix="edgekit-device-"))
 
     def push(self, source: Path, target: str) -> None:
@@ -82,7 +90,7 @@ class LocalTransport:
         if stdout is None:  # cannot be: it is asked for in _start
             raise DeviceError(f"{self._uri}: {argv[0]} has no output")
         try:
-            yield from self._lines(stdout, argv[0], timeout_s)
+            yield from read_lines(stdout.fileno(), f"{self._uri}: {argv[0]}", timeout_s)
             code = self._wait(child, argv[0], timeout_s)
         finally:
             _kill_group(child)
@@ -94,7 +102,10 @@ class LocalTransport:
         """See Transport."""
         folder, self._folder = self._folder, None
         if folder is not None and self._given is None:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
 
     def __enter__(self) -> Self:
         self.open()
@@ -126,25 +137,6 @@ class LocalTransport:
         except (OSError, ValueError) as error:
             raise DeviceError(f"{self._uri}: cannot start {argv[0]}: {error}") from error
 
-    def _lines(self, stdout: IO[bytes], name: str, timeout_s: float) -> Iterator[str]:
-        """Lines as they come; each must be complete within `timeout_s`."""
-        pending, deadline = b"", time.monotonic() + timeout_s
-        with selectors.DefaultSelector() as selector:
-            selector.register(stdout, selectors.EVENT_READ)
-            while True:
-                if not selector.select(max(0.0, deadline - time.monotonic())):
-                    raise DeviceError(f"{self._uri}: {name} was silent for {timeout_s:g} s and was killed")
-                chunk = os.read(stdout.fileno(), _CHUNK_BYTES)
-                if not chunk:
-                    break
-                *lines, pending = (pending + chunk).split(b"\n")
-                for line in lines:
-                    yield line.decode(errors="replace")
-                if lines:
-                    deadline = time.monotonic() + timeout_s
-        if pending:
-            yield pending.decode(errors="replace")
-
     def _wait(self, child: subprocess.Popen[bytes], name: str, timeout_s: float) -> int:
         try:
             return child.wait(timeout_s)
@@ -156,6 +148,45 @@ class LocalTransport:
 def discover() -> tuple[Found, ...]:
     """This machine, always."""
     return (Found("local", f"this machine: {platform.system()} on {platform.machine()}"),)
+
+
+def _queue(uri: DeviceUri) -> int:
+    """Wait until no other session is open, and give the descriptor that holds the lock. Raises DeviceError."""
+    path = Path(tempfile.gettempdir()) / f"edgekit-local-{os.geteuid()}.lock"
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise DeviceError(f"{uri}: cannot open {path}: {error.strerror or error}") from error
+    deadline = time.monotonic() + _QUEUE_S
+    try:
+        while not _locked(lock):
+            if time.monotonic() > deadline:
+                raise DeviceError(
+                    f"{uri} is in use by another edgekit session, for more than {_QUEUE_S / 60:g} minutes"
+                )
+            time.sleep(_LOOK_S)
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _locked(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, also one in which a program left folders that nobody may write to."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for path in (folder, *folder.rglob("*")) if folder.is_dir() else ():
+        if path.is_dir() and not path.is_symlink():
+            with contextlib.suppress(OSError):
+                path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _words(argv: Sequence[str]) -> list[str]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import secrets
 import stat
+import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NoReturn, Protocol, Self
 
-from edgekit.core import process
 from edgekit.core.errors import DeviceError, StorageError
 from edgekit.core.files import sha256_file
-from edgekit.core.process import Completed, Ending
 from edgekit.transports.base import RunResult, device_path, one_line
 from edgekit.transports.client_process import ClientProcess
 from edgekit.transports.keeper import Keeper, Patience, keeper_command
@@ -122,16 +123,18 @@ class RemoteTransport:
     def run(self, argv: Sequence[str], timeout_s: float, stdin: bytes = b"") -> RunResult:
         """See Transport."""
         words, now, number = _words(argv), self._opened(), next(self._numbers)
-        call, done = self._link.call(now.session.run(number, words)), None
-        try:
-            done = process.run(call, timeout_s=timeout_s, env=self._link.environment(), input=stdin)
-        finally:
-            killed = (done is not None and done.ending is not Ending.TIME) or now.keeper.kill(number)
-        if done.ending is Ending.TIME:
-            self._late(words[0], timeout_s, killed)
-        reply = self._reply(now, done.exit_code, done, f"{words[0]} ran")
+        command, start, code = now.session.run(number, words), time.monotonic(), None
+        with _file(stdin) as given, self._call(command, given, kept=True) as child:
+            try:
+                code = child.end(timeout_s)
+            finally:
+                killed = code is not None or now.keeper.kill(number)
+            if code is None:
+                self._late(words[0], timeout_s, killed)
+            reply = self._reply(now, code, child, f"{words[0]} ran")
+            stdout = after_mark(child.printed(), now.session.mark)
         self._require_program(reply, words[0])
-        return RunResult(reply.exit_code, after_mark(done.stdout, now.session.mark), reply.stderr, done.seconds)
+        return RunResult(reply.exit_code, stdout, reply.stderr, time.monotonic() - start)
 
     def stream(self, argv: Sequence[str], timeout_s: float) -> Iterator[str]:
         """See Transport."""
@@ -172,12 +175,12 @@ class RemoteTransport:
             raise DeviceError(f"{self._uri}: not open")
         return self._now
 
-    def _call(self, command: str, stdin: IO[bytes] | None = None) -> ClientProcess:
-        return ClientProcess(self._link.call(command), stdin, self._link.environment())
+    def _call(self, command: str, stdin: IO[bytes] | None = None, *, kept: bool = False) -> ClientProcess:
+        return ClientProcess(self._link.call(command), stdin, self._link.environment(), kept=kept)
 
-    def _reply(self, now: _Open, code: int | None, child: ClientProcess | Completed, what: str) -> Reply:
+    def _reply(self, now: _Open, code: int | None, child: ClientProcess, what: str) -> Reply:
         """How the script on the device ended. Raises DeviceError where it did not tell, or ssh failed after it."""
-        said = child.stderr if isinstance(child, Completed) else child.said()
+        said = child.said()
         reply = reply_of(said, now.session.mark)
         if reply is not None and code == 0 and reply.kind != "gone":
             return reply
@@ -204,6 +207,15 @@ def _words(argv: Sequence[str]) -> list[str]:
     if isinstance(argv, str) or not argv:
         raise ValueError("a command is a list of words, of which the first is the program")
     return list(argv)
+
+
+@contextlib.contextmanager
+def _file(data: bytes) -> Iterator[IO[bytes]]:
+    """A file that holds `data`, to be read from its beginning."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file
 
 
 def _after_mark(lines: Iterator[str], mark: str) -> Iterator[str]:

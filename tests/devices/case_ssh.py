@@ -18,7 +18,20 @@ def _start(folder: Path) -> Iterator[Device]:
     need("bwrap", "sshd", "ssh")
     with Board("native", BoardOptions(folder=folder / "board", home_bytes=_DISK_BYTES)) as board:
         environment = {"EDGEKIT_SSH_CONFIG": str(board.ssh_config)}
-        yield Device(board.uri, environment, board.power_off, board.power_on, most_bytes=_DISK_BYTES)
+        yield Device(
+            board.uri,
+            environment,
+            vanish=board.power_off,
+            vanish_after=board.box.drop_after,
+            come_back=lambda: _mend(board),
+            most_bytes=_DISK_BYTES,
+        )
+
+
+def _mend(board: Board) -> None:
+    if not board.box.running():
+        board.power_on()
+    board.plug()
 
 
 CASE = Case("ssh", "ssh", _start)

@@ -74,14 +74,16 @@ class Device:
     Attributes:
         uri: as the command line takes it.
         environment: variables that our side needs to reach it.
-        vanish: the power or the cable is gone, at once; returns when it is.
-        come_back: power and cable are there again, and the device answers.
+        vanish: the power or the cable is gone, at once; returns when it is. None where that cannot be.
+        vanish_after: gone by itself when so many more bytes have gone to the device.
+        come_back: power and cable are there again, and the device answers; also where neither was gone.
         most_bytes: a file of more than so many bytes does not fit on it; None where nothing small is in the way.
     """
 
     uri: str
     environment: Mapping[str, str] = field(default_factory=dict)
     vanish: Callable[[], None] | None = None
+    vanish_after: Callable[[int], None] | None = None
     come_back: Callable[[], None] | None = None
     most_bytes: int | None = None
 
@@ -111,13 +113,14 @@ class Case:
     second: Second = Second.REFUSED
     stdin_bytes: int = 1_000_000
     output_bytes: int = 1_000_000
-    word_bytes: int = 100_000
+    word_bytes: int = 20_000
     odd_names: bool = True
     speed: float = 1.0
 
 
 _CASES = {
     "local": "tests.devices.case_local:CASE",
+    "adb": "tests.devices.case_adb:CASE",
     "ssh": "tests.devices.case_ssh:CASE",
 }
 """One line a case: `"adb": "tests.devices.case_adb:CASE"`. A module is imported when its case is asked for."""
