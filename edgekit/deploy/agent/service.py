@@ -53,7 +53,7 @@ class Service:
     def wait_for(self, digest: str, name: str, seconds: float) -> tuple[bool, str]:
         """Whether the service fails to serve a release within so many seconds, and what it does, in words."""
         end = time.monotonic() + seconds
-        if self._systemctl is None and not self._ask():
+        if self._systemctl is None and self._ask() is None:
             return False, "health not checked: no service is installed"
         while True:
             good, words = self._judge(digest, name)
@@ -65,13 +65,13 @@ class Service:
 
     def look(self, digest: str, name: str) -> str:
         """What the service does now, in words."""
-        if not self._ask():
-            return "does not answer" if self._systemctl else "not installed"
+        if self._systemctl is None and self._ask() is None:
+            return "not installed"
         return self._judge(digest, name)[1]
 
     def _judge(self, digest: str, name: str) -> tuple[bool | None, str]:
         """Whether it serves the release; None while that may still come."""
-        answer = self._ask()
+        answer = self._ask() or {}
         refused = answer.get("refused")
         if isinstance(refused, dict) and refused.get("folder") == name:
             return False, f"the service refused it: {str(refused.get('why'))[:200]}"
@@ -79,9 +79,14 @@ class Service:
             return True, "healthy"
         return None, "the service did not serve it" if answer else "the service did not answer"
 
-    def _ask(self) -> dict[str, Any]:
-        """What GET /healthz says, with the status in `code`; empty where nobody answers."""
+    def _ask(self) -> dict[str, Any] | None:
+        """What GET /healthz says, with the status in `code`; empty for no sound answer, None where nobody listens."""
         connection = _UnixConnection(self._root)
+        try:
+            connection.connect()
+        except OSError:
+            connection.close()
+            return None
         try:
             connection.request("GET", "/healthz")
             response = connection.getresponse()

@@ -177,6 +177,7 @@ def serving(board: BoardFolder, more: Sequence[str] = ()) -> Iterator[subprocess
         stderr=subprocess.DEVNULL,
         text=True,
         cwd=Path(__file__).resolve().parents[3],
+        start_new_session=True,
     )
     try:
         assert process.stdout is not None
@@ -186,7 +187,8 @@ def serving(board: BoardFolder, more: Sequence[str] = ()) -> Iterator[subprocess
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(10)
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
         assert process.stdout is not None
         process.stdout.close()

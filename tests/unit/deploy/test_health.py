@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -49,10 +50,10 @@ def test_a_first_release_that_is_refused_leaves_none(board: BoardFolder) -> None
 def test_a_service_that_hangs_is_not_healthy(board: BoardFolder) -> None:
     with serving(board) as process:
         board.deploy(A).good
-        process.send_signal(signal.SIGSTOP)
+        os.killpg(process.pid, signal.SIGSTOP)
         board.stage(B).good
         reply = board.agent("activate", {"name": B.name, "at": "then", "health_s": 1})
-        process.send_signal(signal.SIGCONT)
+        os.killpg(process.pid, signal.SIGCONT)
         assert "health not checked" not in reply.said
         assert reply.result is None
         assert board.linked() == A.name
@@ -85,7 +86,7 @@ def test_a_unit_that_is_installed_must_answer(board: BoardFolder) -> None:
     assert "the service" in reply.error
     assert f"rolled back to {A.name}" in reply.error
     assert board.linked() == A.name
-    assert board.status()["service"] == "does not answer"
+    assert board.status()["service"] == "the service did not answer"
 
 
 @pytest.mark.parametrize("step", list(Step))
