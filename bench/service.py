@@ -28,13 +28,13 @@ from pathlib import Path
 import numpy as np
 
 from bench.cases import CASES
-from edgekit.service.ports import BYTES, Ports
+from edgekit.service.ports import BYTES, InputPort, Ports
 from edgekit.service.release import Release, load_release
 from edgekit.service.runner import Runner
 
 ROUNDS, SECONDS, SWITCH_SECONDS, SAMPLES, CONNECTIONS = 3, 5, 12, 32, 8
 SCRIPT = Path(__file__).with_suffix(".lua")
-PLAIN = ("--interpreters", "1", "--threads", "1", "--serve-threads", "1")
+PLAIN = ("--processes", "1")
 
 
 def main() -> None:
@@ -92,9 +92,10 @@ def measure(releases: list[Release], folder: Path) -> dict[str, object]:
 
 def request_files(releases: list[Release], folder: Path) -> list[Path]:
     """One file with the bodies in hexadecimal, and one for each release with what its answers must hold."""
-    declared = releases[0].manifest.inputs[0].preprocessing or {}
-    raw = declared["raw"]
-    shape, dtype = tuple(raw["shape"]), np.dtype(raw["dtype"])
+    port = InputPort(releases[0].manifest.inputs[0])
+    shape, dtype = port.plain_shape, np.dtype(port.raw.dtype)
+    if shape is None:
+        sys.exit("this case has no input of a fixed length")
     rng = np.random.default_rng(0)
     count = SAMPLES * math.prod(shape)
     values = rng.integers(0, 256, count) if dtype.kind in "iu" else rng.standard_normal(count)
@@ -132,8 +133,9 @@ def server(link: Path, options: tuple[str, ...]) -> Iterator[int]:
 def load(port: int, files: list[Path], seconds: int) -> dict[str, float]:
     """What wrk saw."""
     url = f"http://127.0.0.1:{port}/v1/predict"
-    command = ["wrk", "-t", str(CONNECTIONS), "-c", str(CONNECTIONS), "-d", f"{seconds}s", "-s", str(SCRIPT), url, "--"]
-    done = subprocess.run([*command, *map(str, files)], check=True, capture_output=True, text=True)
+    many = str(CONNECTIONS)
+    command = ["wrk", "-t", many, "-c", many, "-d", f"{seconds}s", "-s", str(SCRIPT), url, "--", *map(str, files)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     line = next(line for line in done.stdout.splitlines() if line.startswith("JSON "))
     found: dict[str, float] = json.loads(line[5:])
     return found

@@ -18,9 +18,8 @@ from typing import Any
 
 from edgekit.core.errors import DeviceError, EdgekitError, MissingError, UsageError
 from edgekit.core.records import to_record
+from edgekit.service.board import Board
 from edgekit.service.current import Current
-from edgekit.service.engine import Engine
-from edgekit.service.ports import Ports
 
 Start = Callable[[str, list[tuple[str, str]]], object]
 BODY_LIMIT_BYTES = 64 << 20
@@ -60,12 +59,12 @@ class Counts:
 
 
 class App:
-    """The application over the current release."""
+    """The application over the current release, in one of the processes that `board` shows."""
 
-    def __init__(self, current: Current) -> None:
+    def __init__(self, current: Current, board: Board) -> None:
         self._current = current
+        self._board = board
         self._counts = Counts()
-        self._ports: tuple[str, Ports] | None = None
         self._routes = {
             ("GET", "/healthz"): self._health,
             ("GET", "/v1/model"): self._model,
@@ -98,8 +97,8 @@ class App:
             kind = str(environ.get("CONTENT_TYPE") or "").partition(";")[0].strip().lower()
             body = environ["wsgi.input"].read()
             with self._current.lease() as engine:
-                ports = self._ports_of(engine)
-                answers = [ports.answer(outputs) for outputs in engine.infer_all(ports.samples(kind, body))]
+                samples = engine.ports.samples(kind, body)
+                answers = [engine.ports.answer(outputs) for outputs in engine.infer_all(samples)]
                 digest = engine.release.digest
             answered = True
         finally:
@@ -111,9 +110,10 @@ class App:
         refusal = {"refused": asdict(self._current.refusal)} if self._current.refusal else {}
         try:
             with self._current.lease() as engine:
-                manifest = engine.release.manifest
-                values = {"status": "ok", "release": manifest.digest, "name": manifest.name, **refusal}
-                return Reply("200 OK", values)
+                name, digests = engine.release.manifest.name, set(self._board.digests())
+            if len(digests) > 1:
+                return Reply("200 OK", {"status": "switching", "releases": sorted(digests), **refusal})
+            return Reply("200 OK", {"status": "ok", "release": digests.pop(), "name": name, **refusal})
         except DeviceError as error:
             return Reply("503 Service Unavailable", {"status": error.message, **refusal})
 
@@ -125,16 +125,8 @@ class App:
 
     def _status(self, environ: dict[str, Any]) -> Reply:
         with self._current.lease() as engine:
-            values = {"release": engine.release.digest, "since": self._current.since, "tuning": asdict(engine.tuning)}
-            return Reply("200 OK", {**values, "requests": self._counts.values()})
-
-    def _ports_of(self, engine: Engine) -> Ports:
-        """The ports of the engine's release, made once for each release."""
-        known = self._ports
-        if known is None or known[0] != engine.release.digest:
-            known = engine.release.digest, Ports(engine.release.manifest)
-            self._ports = known
-        return known[1]
+            values = {"release": engine.release.digest, "since": self._current.since, **self._board.arranged}
+        return Reply("200 OK", {**values, "this_process": self._counts.values()})
 
 
 def _status_of(error: EdgekitError) -> str:

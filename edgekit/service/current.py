@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,9 +30,11 @@ class Current:
     Args:
         link: the link that a deployment switches, such as `~/edgekit/current`; a plain folder works too.
         options: of every engine.
+        taken: called with the digest of a release that is served from now on.
     """
 
-    def __init__(self, link: Path, options: EngineOptions) -> None:
+    def __init__(self, link: Path, options: EngineOptions, taken: Callable[[str], None]) -> None:
+        self._taken = taken
         self._link = link
         self._options = options
         self._lock = threading.Lock()
@@ -71,6 +73,7 @@ class Current:
         with self._lock:
             old, self._engine = self._engine, engine
             self.since, self.refusal = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), None
+        self._taken(engine.release.digest)
         if old is not None:
             old.retire()
         return True

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
-import os
+import json
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.core.errors import DeviceError, ModelError
+from edgekit.service.ports import Ports
 from edgekit.service.release import Release
 from edgekit.service.runner import Runner
-from edgekit.service.tuning import WINDOW_S, Trial, Tuning, tune
 
 Array = NDArray[Any]
 
@@ -29,17 +30,16 @@ class BusyError(DeviceError):
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """How to arrange the interpreters; None measures.
+    """How an engine is made.
 
     Attributes:
-        interpreters, threads: how many interpreters, and how many threads each.
-        window_s: how long each arrangement is tried.
+        lanes: how many interpreters.
+        threads: of each.
         wait_s: how long a request waits for an interpreter before it is refused.
     """
 
-    interpreters: int | None = None
-    threads: int | None = None
-    window_s: float = WINDOW_S
+    lanes: int = 1
+    threads: int = 1
     wait_s: float = 10.0
 
 
@@ -54,15 +54,14 @@ class Engine:
 
     def __init__(self, release: Release, options: EngineOptions) -> None:
         self.release = release
+        self.ports = Ports(release.manifest)
         self._options = options
-        self.tuning = self._tuned()
-        chosen = self.tuning.chosen
-        runners = [Runner(release.model, chosen.threads) for _ in range(chosen.interpreters)]
+        runners = [Runner(release.model, options.threads) for _ in range(options.lanes)]
         self._prove(runners[0])
         self._free: queue.LifoQueue[Runner] = queue.LifoQueue()
         for runner in runners:
             self._free.put(runner)
-        self._pool = ThreadPoolExecutor(chosen.interpreters, "inference")
+        self._pool = ThreadPoolExecutor(options.lanes, "inference")
         self._lock = threading.Lock()
         self._leases, self._retired = 0, False
 
@@ -84,7 +83,7 @@ class Engine:
         if first is not None and second is None:  # one sample has nothing to overlap with
             yield self.infer(first)
             return
-        ahead = 2 * self.tuning.chosen.interpreters
+        ahead = 2 * self._options.lanes
         waiting: list[Future[list[Array]]] = []
         for sample in itertools.chain((s for s in (first, second) if s is not None), rest):
             waiting.append(self._pool.submit(self.infer, sample))
@@ -118,15 +117,12 @@ class Engine:
         if last:
             self._pool.shutdown(wait=False)
 
-    def _tuned(self) -> Tuning:
-        options, cores = self._options, len(os.sched_getaffinity(0))
-        if options.interpreters or options.threads:
-            chosen = Trial(options.interpreters or 1, options.threads or 1, 0.0)
-            return Tuning(chosen, ())
-        return tune(lambda threads: Runner(self.release.model, threads), self._sample(), cores, options.window_s)
+    def try_request(self) -> None:
+        """What one request costs, without the network: the first golden sample (zeros without one), and its answer."""
+        json.dumps(self.ports.answer(self.infer(self._sample)))
 
+    @functools.cached_property
     def _sample(self) -> list[Array]:
-        """The first golden sample; zeros without one."""
         if self.release.golden_inputs:
             return [array[0] for array in self.release.golden_inputs]
         return [np.zeros(port.shape, port.dtype) for port in self.release.manifest.inputs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,19 @@ class InputPort:
         self.port = port
         self.preprocessing = Preprocessing.from_json(_list(declared.get("preprocessing")), port.name)
         self.raw = _raw(raw) if isinstance(raw, Mapping) else ArraySpec(port.shape[1:], _real_dtype(port))
+
+    @property
+    def plain_shape(self) -> tuple[int, ...] | None:
+        """The shape of a raw value that comes as bytes alone: the declared one or, where that is open, the model's."""
+        if self.raw.dtype == TEXT:
+            return None
+        if -1 not in self.raw.shape:
+            return self.raw.shape
+        shape = tuple(self.port.shape[1:])
+        with contextlib.suppress(DatasetError):
+            if self.preprocessing.result(ArraySpec(shape, self.raw.dtype)).shape == shape:
+                return shape
+        return None
 
     def stored(self, value: Array) -> Array:
         """One raw value as the model stores it. Raises UsageError where it does not fit."""
@@ -102,13 +116,14 @@ class Ports:
 
     def _from_bytes(self, body: bytes) -> Iterator[list[Array]]:
         port = self._single(BYTES)
-        if port.raw.dtype == TEXT or -1 in port.raw.shape:
+        shape = port.plain_shape
+        if shape is None:
             raise UsageError(f"input {port.port.name} has no fixed length: send it as {JSON}")
         dtype = np.dtype(port.raw.dtype).newbyteorder("<")
-        size = dtype.itemsize * math.prod(port.raw.shape)
+        size = dtype.itemsize * math.prod(shape)
         if not body or len(body) % size:
-            raise UsageError(f"a sample is {size} bytes ({port.raw}); the body has {len(body)}")
-        arrays = np.frombuffer(body, dtype).astype(port.raw.dtype, copy=False).reshape(-1, *port.raw.shape)
+            raise UsageError(f"a sample is {size} bytes ({ArraySpec(shape, port.raw.dtype)}); the body has {len(body)}")
+        arrays = np.frombuffer(body, dtype).astype(port.raw.dtype, copy=False).reshape(-1, *shape)
         return ([port.stored(array)] for array in arrays)
 
     def _single(self, kind: str) -> InputPort:
@@ -160,7 +175,9 @@ def _as_real(array: Array, port: PortSpec) -> Array:
 def _plain(array: Array) -> object:
     """A list for JSON, which has no NaN and no infinity: they become null."""
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        return np.where(np.isfinite(array), array.astype(object), None).tolist()
+        finite = array.astype(object)
+        finite[~np.isfinite(array)] = None
+        return finite.tolist()
     return array.tolist()
 
 

@@ -1,0 +1,220 @@
+"""The processes of the service on one listening socket; one that dies is started again."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from edgekit.core.errors import DeviceError, EdgekitError, MissingError, StorageError
+from edgekit.service.app import BODY_LIMIT_BYTES, App
+from edgekit.service.board import Board
+from edgekit.service.current import Current
+from edgekit.service.engine import Engine, EngineOptions
+from edgekit.service.release import load_release
+from edgekit.service.tuning import Arrangement, Trial, choose, tune
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_BACKLOG = 256
+_FINISH_S, _POLL_S = 20.0, 0.02
+_DEATHS, _DEATHS_S = 10, 30.0
+"""So many deaths in so many seconds are no accident: the service gives up and says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """What to serve and where.
+
+    Attributes:
+        release: the link to the current release, or its folder.
+        socket: path of a Unix socket, which only its owner may use; None takes TCP.
+        port: of 127.0.0.1; 0 takes a free one.
+        arrangement: None measures it.
+    """
+
+    release: Path
+    socket: Path | None = None
+    port: int = 0
+    arrangement: Arrangement | None = None
+
+
+def serve(options: ServiceOptions) -> None:
+    """Serve until SIGTERM or Ctrl-C. Raises StorageError, MissingError, DeviceError where processes keep dying."""
+    _server_library()
+    listener = _listen(options)
+    arrangement, trials = _arranged(options)
+    board = Board(arrangement.processes, {"arrangement": asdict(arrangement), "trials": [asdict(t) for t in trials]})
+    family = _Family(lambda place: _work(place, listener, options.release, arrangement, board))
+    address = options.socket or "http://{}:{}".format(*listener.getsockname())
+    sys.stdout.write(f"listening on {address}\n")
+    sys.stdout.flush()
+    try:
+        family.keep(arrangement.processes)
+    finally:
+        family.end()
+        listener.close()
+        if options.socket is not None:
+            with contextlib.suppress(FileNotFoundError):
+                options.socket.unlink()
+
+
+def _arranged(options: ServiceOptions) -> tuple[Arrangement, tuple[Trial, ...]]:
+    """What was asked for, else the best of all trials, else (no release yet) one process for each core."""
+    cores = len(os.sched_getaffinity(0))
+    if options.arrangement is not None:
+        return options.arrangement, ()
+    folder = options.release.resolve()
+    if not folder.is_dir():
+        return Arrangement(cores, 1, 1), ()
+
+    def make(arrangement: Arrangement) -> Callable[[], object]:
+        release = load_release(folder)
+        return Engine(release, EngineOptions(arrangement.lanes, arrangement.threads)).try_request
+
+    trials = tune(make, cores)
+    return (choose(trials).arrangement, trials) if trials else (Arrangement(cores, 1, 1), ())
+
+
+def _listen(options: ServiceOptions) -> socket.socket:
+    """The socket that all processes accept from."""
+    try:
+        if options.socket is None:
+            listener = socket.create_server(("127.0.0.1", options.port), backlog=_BACKLOG)
+        else:
+            with contextlib.suppress(FileNotFoundError):
+                options.socket.unlink()  # of one that was killed
+            listener = socket.socket(socket.AF_UNIX)
+            mask = os.umask(0o177)
+            try:
+                listener.bind(str(options.socket))
+            finally:
+                os.umask(mask)
+            listener.listen(_BACKLOG)
+    except (OSError, OverflowError) as error:
+        raise StorageError(f"cannot listen on {options.socket or f'port {options.port}'}: {error}") from error
+    listener.setblocking(False)
+    return listener
+
+
+def _work(place: int, listener: socket.socket, link: Path, arrangement: Arrangement, board: Board) -> None:
+    """What one process does until it is told to end: it leaves after the requests that are being answered."""
+    leave = _Leave()
+    signal.signal(signal.SIGTERM, leave)
+    options = EngineOptions(arrangement.lanes, arrangement.threads)
+    current = Current(link, options, lambda digest: board.show(place, digest))
+    current.refresh()
+    if current.refusal is not None and place == 0:
+        sys.stderr.write(f"refused {current.refusal.folder}: {current.refusal.why}\n")
+    signal.signal(signal.SIGHUP, lambda number, frame: current.wake())
+    server = _server_library()(
+        App(current, board),
+        sockets=[listener],
+        threads=arrangement.lanes,
+        max_request_body_size=BODY_LIMIT_BYTES,
+        ident="edgekit",
+    )
+    current.watch()
+    if not leave.asked:
+        server.run()
+
+
+class _Family:
+    """Forked processes, by their place."""
+
+    def __init__(self, work: Callable[[int], None]) -> None:
+        self._work = work
+        self._places: dict[int, int] = {}
+        self._deaths: list[float] = []
+
+    def keep(self, count: int) -> None:
+        """Keep `count` processes running until a signal ends us. Raises DeviceError where they keep dying."""
+        signal.signal(signal.SIGTERM, _Leave())
+        signal.signal(signal.SIGHUP, lambda number, frame: self._tell(signal.SIGHUP))
+        for place in range(count):
+            self._start(place)
+        while True:
+            pid, status = os.wait()
+            if pid not in self._places:
+                continue
+            place = self._places.pop(pid)
+            now = time.monotonic()
+            self._deaths = [death for death in self._deaths if now - death < _DEATHS_S] + [now]
+            if len(self._deaths) >= _DEATHS:
+                raise DeviceError(f"the service's processes keep dying ({_cause(status)})")
+            self._start(place)
+
+    def end(self) -> None:
+        """Let every process finish what it is answering, and end; one that does not is killed."""
+        self._tell(signal.SIGTERM)
+        give_up = time.monotonic() + _FINISH_S
+        while self._places:
+            self._places = {pid: place for pid, place in self._places.items() if not _ended(pid)}
+            if time.monotonic() > give_up:
+                self._tell(signal.SIGKILL)
+            time.sleep(_POLL_S)
+
+    def _tell(self, number: int) -> None:
+        for pid in list(self._places):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def _start(self, place: int) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._be_child(place)
+        self._places[pid] = place
+
+    def _be_child(self, place: int) -> NoReturn:
+        code = 0
+        try:
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+            self._work(place)
+        except (SystemExit, KeyboardInterrupt):
+            pass
+        except EdgekitError as error:
+            sys.stderr.write(f"error: {error}\n")
+            code = error.exit_code
+        finally:
+            os._exit(code)
+
+
+def _ended(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] != 0
+    except ChildProcessError:  # waited for already
+        return True
+
+
+def _cause(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return signal.Signals(os.WTERMSIG(status)).name
+    return f"exit code {os.WEXITSTATUS(status)}"
+
+
+def _server_library() -> Callable[..., Any]:
+    try:
+        from waitress.server import create_server
+    except ImportError as error:
+        raise MissingError("the service needs waitress", "pip install 'edgekit[service]'") from error
+    found: Callable[..., Any] = create_server
+    return found
+
+
+class _Leave:
+    """A signal's handler that raises SystemExit, and remembers it: an import may swallow what is raised in it."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.asked = True
+        raise SystemExit(0)
