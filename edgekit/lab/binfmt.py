@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -34,6 +35,15 @@ def rules(qemu_aarch64: str, qemu_arm: str) -> list[str]:
     return [f":edgekit-{name}:M::{_magic(bits, number)}:{qemu}:{_FLAGS}" for name, bits, number, qemu in machines]
 
 
+def registered(names: tuple[str, ...] = ("qemu-aarch64", "qemu-arm")) -> bool:
+    """Whether this machine starts such programs already, in any root: Debian's packages can register qemu for all."""
+    try:
+        texts = [Path(f"{_TABLE}/{name}").read_text() for name in names]
+    except OSError:
+        return False
+    return all(re.match(r"enabled\n(?s:.*)\nflags: \w*F", text) for text in texts)
+
+
 def _check(result: int, what: str) -> None:
     if result != 0:
         number = ctypes.get_errno()
@@ -52,9 +62,12 @@ def enter() -> None:
 
 
 def _main(qemu_aarch64: str, qemu_arm: str, *command: str) -> None:
-    enter()
-    for rule in rules(qemu_aarch64, qemu_arm):
-        Path(f"{_TABLE}/register").write_text(rule)
+    try:
+        enter()
+        for rule in rules(qemu_aarch64, qemu_arm):
+            Path(f"{_TABLE}/register").write_text(rule)
+    except OSError as error:
+        sys.exit(f"no emulated programs in namespaces, which Linux 6.7 or later and user namespaces give: {error}")
     os.execv(command[0], command)
 
 

@@ -27,6 +27,7 @@ from typing import IO, Self
 
 from edgekit.core.errors import DeviceError
 from edgekit.core.process import last_line
+from edgekit.lab.binfmt import registered
 from edgekit.lab.packages import program
 
 _START_S = 90.0
@@ -202,7 +203,7 @@ class Box:
         for mount in plan.mounts:
             words += _mount_words(mount)
         words += ["--proc", "/proc", "--dev", "/dev", "--seccomp", str(rules), "--info-fd", str(told), *plan.argv]
-        if not plan.emulated:
+        if not plan.emulated or registered():
             return words
         launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("binfmt.py"))]
         return [*launcher, str(program("qemu-aarch64-static")), str(program("qemu-arm-static")), *words]
