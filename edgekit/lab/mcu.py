@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import selectors
+import shutil
 import subprocess
+import tempfile
+import threading
 import time
+from pathlib import Path
 from typing import Self
 
 from edgekit.core.errors import DeviceError
@@ -20,56 +25,87 @@ _PORT = re.compile(rb"(/dev/pts/[0-9]+)")
 class Mcu:
     """An emulated board behind a pseudo terminal; also a context manager. Real pyserial opens it like a real port.
 
+    It ends with the process that started it. The port is a link to `/dev/pts/N` in a folder of its own, so that its
+    name outlives a power cut, while N does not.
+
     Args:
         machine: `mps2-an385`, `mps2-an386`, `mps2-an500` or `mps3-an547`. Raises DeviceError for another.
-        bound: ends with the process that started it; else it runs until `power_off`, or until `pid` is killed.
     """
 
-    def __init__(self, machine: str = "mps2-an386", *, bound: bool = True) -> None:
+    def __init__(self, machine: str = "mps2-an386") -> None:
         self._machine = machine_named(machine)
-        self._bound = bound
         self._child: subprocess.Popen[bytes] | None = None
-        self._port = ""
+        self._folder: Path | None = None
+        self._held = -1
+        self._switch = threading.RLock()
 
     @property
     def uri(self) -> str:
-        """`serial:/dev/pts/N`; another one after each `power_on`. Raises DeviceError when it is off."""
-        if self._child is None:
-            raise DeviceError(f"the lab's {self._machine.name} is off")
-        return f"serial:{self._port}"
+        """`serial:/…/ttyMCU0`, the same after each `power_on`. Raises DeviceError before the first."""
+        return f"serial:{self._link()}"
 
     @property
     def pid(self) -> int:
-        """The process, which is also the leader of its group. Raises DeviceError when it is off."""
+        """QEMU's process id. Raises DeviceError when it is off."""
         if self._child is None:
             raise DeviceError(f"the lab's {self._machine.name} is off")
         return self._child.pid
 
+    def running(self) -> bool:
+        """Whether the power is on and QEMU has not ended by itself."""
+        return self._child is not None and self._child.poll() is None
+
     def power_on(self) -> None:
         """Start it with empty memory. Does nothing when it is on. Raises DeviceError and MissingError."""
-        if self._child is not None:
-            return
-        self._child = start_qemu(
-            qemu_words(self._machine, "pty"), subprocess.DEVNULL, subprocess.PIPE, bound=self._bound
-        )
-        try:
-            self._port = self._read_port(self._child)
-        except DeviceError:
+        with self._switch:
+            if self.running():
+                return
             self.power_off()
-            raise
+            self._folder = self._folder or Path(tempfile.mkdtemp(prefix="edgekit-mcu-"))
+            try:
+                self._start(self._link())
+            except BaseException:
+                self.power_off()
+                raise
 
     def power_off(self) -> None:
         """End it at once, as a cut supply does. Does nothing when it is off."""
-        child, self._child = self._child, None
-        if child is not None:
-            end_group(child)
+        with self._switch:
+            child, self._child = self._child, None
+            if child is not None:
+                end_group(child)
+            if self._folder is not None:
+                self._link().unlink(missing_ok=True)
+            if self._held >= 0:
+                with contextlib.suppress(OSError):
+                    os.close(self._held)
+            self._held = -1
+
+    def close(self) -> None:
+        """Power it off for good."""
+        if self._folder is not None:
+            self.power_off()
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = None
+
+    def _link(self) -> Path:
+        if self._folder is None:
+            raise DeviceError(f"the lab's {self._machine.name} is off")
+        return self._folder / "ttyMCU0"
 
     def __enter__(self) -> Self:
         self.power_on()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.power_off()
+        self.close()
+
+    def _start(self, link: Path) -> None:
+        self._child = start_qemu(qemu_words(self._machine, "pty"), subprocess.DEVNULL, subprocess.PIPE)
+        port = self._read_port(self._child)
+        # Held open, because QEMU looks only once a second whether somebody has opened its terminal.
+        self._held = os.open(port, os.O_RDWR | os.O_NOCTTY)
+        link.symlink_to(port)
 
     def _read_port(self, child: subprocess.Popen[bytes]) -> str:
         """The pseudo terminal that QEMU names in its first line."""

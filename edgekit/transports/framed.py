@@ -131,8 +131,8 @@ class FramedTransport:
 
     def run(self, argv: Sequence[str], timeout_s: float, stdin: bytes = b"") -> RunResult:
         """See Transport. `argv[0]` is one of the firmware's programs; a fault is the negative number of a signal."""
-        start = time.monotonic()
         self._start(argv, stdin)
+        start = time.monotonic()
         streams = {_OUT: _Tail(), _OUT + 1: _Tail()}
         for code, records in self._polls():
             for record in records:
@@ -205,6 +205,10 @@ class FramedTransport:
     def _answer(self, kind: Kind, payload: bytes) -> Frame:
         if self._line is None:
             raise DeviceError(f"{self._uri}: not open")
+        if self._board is not None and len(payload) > self._board.payload_bytes:
+            raise _Refused(
+                f"its words are too long for this board: {len(payload)} of {self._board.payload_bytes} bytes"
+            )
         line, exchange = self._line, self._exchange
         deadline = time.monotonic() + self._patience.silence_s
         data = exchange.request(kind, payload)

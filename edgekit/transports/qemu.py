@@ -54,10 +54,10 @@ def qemu_words(machine: Machine, serial: str) -> list[str]:
     return [*words, "-kernel", str(image)]
 
 
-def start_qemu(words: list[str], stdin: int, stdout: int, *, bound: bool = True) -> subprocess.Popen[bytes]:
-    """Start it in a process group of its own; if `bound`, it ends when we end, where there is setpriv."""
+def start_qemu(words: list[str], stdin: int, stdout: int) -> subprocess.Popen[bytes]:
+    """Start it in a process group of its own; it ends when we end, where there is setpriv (util-linux)."""
     setpriv = shutil.which("setpriv")
-    prefix = [setpriv, "--pdeathsig", "KILL"] if setpriv and bound else []
+    prefix = [setpriv, "--pdeathsig", "KILL"] if setpriv else []
     try:
         return subprocess.Popen(
             [*prefix, *words], stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL, start_new_session=True, bufsize=0

@@ -78,7 +78,9 @@ class SerialLine:
         """pyserial's port. Its exclusive mode is flock(2), so that a second session is refused even for root."""
         path = self._uri.name
         try:
-            return self._module.Serial(path, _baud(), timeout=0, write_timeout=_WRITE_S, exclusive=True)
+            port = self._module.Serial(path, _baud(), timeout=0, write_timeout=_WRITE_S, exclusive=True)
+            port.reset_input_buffer()  # what an earlier session left
+            return port
         except (self._module.SerialException, OSError) as error:
             raise _refusal(self._uri, error) from error
 

@@ -331,7 +331,7 @@ def test_a_session_leaves_nothing_for_the_next(place: Place, tmp_path: Path) -> 
         assert not _is_there(place, second, "locked")
 
 
-def test_two_at_once(place: Place, session: Transport) -> None:
+def test_two_at_once(place: Place, session: Transport, tmp_path: Path) -> None:
     other = place.transport()
     if place.case.second is Second.REFUSED:
         with pytest.raises(DeviceError, match="is in use by another edgekit session"):
@@ -339,6 +339,11 @@ def test_two_at_once(place: Place, session: Transport) -> None:
         assert session.run(place.words.exit(4), place.limit_s()).exit_code == 4
         session.close()
         other.open()
+    elif place.case.second is Second.APART:
+        session.push(_file(tmp_path), "file")
+        other.open()
+        assert not _is_there(place, other, "file")
+        assert _is_there(place, session, "file")
     else:
         thread, raised = _in_thread(other.open)
         thread.join(0.5)

@@ -22,6 +22,7 @@ class Second(Enum):
 
     REFUSED = "refused"
     QUEUED = "queued"
+    APART = "a device of its own"
 
 
 def shell(script: str, *words: str) -> Argv:
@@ -122,6 +123,8 @@ _CASES = {
     "local": "tests.devices.case_local:CASE",
     "adb": "tests.devices.case_adb:CASE",
     "ssh": "tests.devices.case_ssh:CASE",
+    "serial": "tests.devices.case_mcu:SERIAL",
+    "qemu": "tests.devices.case_mcu:QEMU",
 }
 """One line a case: `"adb": "tests.devices.case_adb:CASE"`. A module is imported when its case is asked for."""
 

@@ -30,7 +30,9 @@ enum state { IDLE, WANTED, RUNNING, ENDED };
 #define POLL_HEADER_BYTES 5u /* state, exit code */
 #define RECORD_HEADER_BYTES 3u /* stream, size */
 #define OUTPUT_BYTES (FRAME_PAYLOAD_BYTES - POLL_HEADER_BYTES)
-#define HOST_GONE_US 10000000u /* a program whose host has been silent for so long is ended */
+#ifndef HOST_GONE_US
+#define HOST_GONE_US 30000000u /* a program whose host has been silent for so long is ended */
+#endif
 
 static struct frame_decoder decoder;
 static uint32_t session; /* 0: none */
@@ -379,8 +381,8 @@ static void write_hex(uint32_t value) {
 
 static void report_fault(void) {
   struct machine_fault fault = machine_last_fault();
-  if (OUTPUT_BYTES - output_bytes < 64u) {
-    return; /* never wait here: there is nothing left to wait in */
+  if (!fault.happened || OUTPUT_BYTES - output_bytes < 64u) {
+    return; /* no room: waiting for it is the program's, and that has gone */
   }
   agent_text(AGENT_ERR, "fault at ");
   write_hex(fault.instruction);
@@ -393,18 +395,14 @@ static void execute(void) {
   heard_us = machine_us();
   state = RUNNING;
   leave();
-  int32_t code = machine_run(wanted, argc, argv);
+  exit_code = machine_run(wanted, argc, argv);
+  report_fault();
   enter();
-  exit_code = code;
-  if (code < 0 && !kill_wanted) {
-    report_fault();
-    enter();
-  }
   store_remove("");
-  state = kill_wanted ? IDLE : ENDED;
   if (kill_wanted) {
     output_bytes = record_at = 0;
   }
+  state = kill_wanted ? IDLE : ENDED;
   kill_wanted = false;
 }
 

@@ -158,6 +158,7 @@ __attribute__((used)) int machine_fault_code(const uint32_t *frame) {
     for (;;) {
     }
   }
+  last_fault.happened = true;
   last_fault.instruction = stacked ? frame[6] : 0u;
   last_fault.address = !known ? 0u : (status & 0x80u) != 0u ? MEMORY_FAULT_ADDRESS : BUS_FAULT_ADDRESS;
   FAULT_STATUS = status;

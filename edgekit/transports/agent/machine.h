@@ -2,12 +2,14 @@
 #ifndef MACHINE_H
 #define MACHINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef int (*machine_program)(int argc, char **argv);
 
-/* Where the last fault was: the instruction's address and, for memory, the address that it used. */
+/* Whether the last program ended by a fault, and where: the instruction's address and, for memory, the address that it used. */
 struct machine_fault {
+  bool happened;
   uint32_t instruction;
   uint32_t address;
 };
@@ -24,7 +26,7 @@ int machine_run(machine_program program, int argc, char **argv);
 /* Ends the running program at once, from within it: machine_run returns `code`. */
 void machine_leave(int code);
 
-/* The last fault; zeros where none was. */
+/* The fault of the last program. */
 struct machine_fault machine_last_fault(void);
 
 /* Memory for files, from the linker script. */

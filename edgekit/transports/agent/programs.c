@@ -44,11 +44,12 @@ static int run_echo(int argc, char **argv) {
   return 0;
 }
 
-/* Each word in hexadecimal on its own line, so that none can be mistaken for two. */
-static int run_words(int argc, char **argv) {
+/* Each word as <word>, one after another. */
+static int run_arguments(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
-    agent_hex(AGENT_OUT, (const uint8_t *)argv[i], (uint32_t)strlen(argv[i]));
-    agent_text(AGENT_OUT, "\n");
+    agent_text(AGENT_OUT, "<");
+    agent_text(AGENT_OUT, argv[i]);
+    agent_text(AGENT_OUT, ">");
   }
   return 0;
 }
@@ -92,12 +93,10 @@ static int run_test(int argc, char **argv) {
   return argc == 3 && strcmp(argv[1], "-e") == 0 && store_find(argv[2]) != 0 ? 0 : 1;
 }
 
-/* lines TEXT...: out, err, out, ... one line each */
-static int run_lines(int argc, char **argv) {
-  for (int i = 1; i < argc; i++) {
-    enum agent_stream stream = i % 2 == 1 ? AGENT_OUT : AGENT_ERR;
-    agent_text(stream, argv[i]);
-    agent_text(stream, "\n");
+/* put STREAM TEXT STREAM TEXT ...: stream 1 is stdout, 2 is stderr */
+static int run_put(int argc, char **argv) {
+  for (int i = 1; i + 1 < argc; i += 2) {
+    agent_text(strcmp(argv[i], "2") == 0 ? AGENT_ERR : AGENT_OUT, argv[i + 1]);
   }
   return 0;
 }
@@ -136,6 +135,12 @@ static int run_say(int argc, char **argv) {
   return run_sleep(argc, argv);
 }
 
+/* die NUMBER: ends as by that signal */
+static int run_die(int argc, char **argv) {
+  machine_leave(-(int)(number(argc, argv, 1, 6) & 127u));
+  return 0;
+}
+
 /* Computes for ever and asks for nothing. */
 static int run_spin(int argc, char **argv) {
   (void)argv;
@@ -166,7 +171,8 @@ static int run_fault(int argc, char **argv) {
 }
 
 const struct program agent_programs[] = {
-    {"true", run_true},           {"exit", run_exit},   {"echo", run_echo},   {"words", run_words}, {"cat", run_cat},
-    {"sha256sum", run_sha256sum}, {"crc32", run_crc32}, {"test", run_test},   {"lines", run_lines}, {"much", run_much},
-    {"sleep", run_sleep},         {"say", run_say},     {"spin", run_spin},   {"fault", run_fault}, {0, 0},
+    {"true", run_true},   {"exit", run_exit}, {"echo", run_echo},           {"arguments", run_arguments},
+    {"cat", run_cat},     {"test", run_test}, {"sha256sum", run_sha256sum}, {"crc32", run_crc32},
+    {"put", run_put},     {"much", run_much}, {"sleep", run_sleep},         {"say", run_say},
+    {"spin", run_spin},   {"die", run_die},   {"fault", run_fault},         {0, 0},
 };
