@@ -5,7 +5,10 @@ from __future__ import annotations
 from edgekit.transports.keeper import Patience
 from edgekit.transports.remote import RemoteTransport
 from edgekit.transports.ssh_client import SshClient
+from edgekit.transports.ssh_hosts import discover
 from edgekit.transports.uri import DeviceUri
+
+__all__ = ["SshTransport", "discover"]
 
 
 class SshTransport(RemoteTransport):

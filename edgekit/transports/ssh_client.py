@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edgekit.core.errors import DeviceError, MissingError, StorageError
 from edgekit.transports.base import one_line
+from edgekit.transports.lab_devices import lab_variables
 from edgekit.transports.uri import DeviceUri
 
 CONFIG_VARIABLE = "EDGEKIT_SSH_CONFIG"
@@ -58,7 +59,7 @@ class SshClient:
         program = ssh_program()
         if program is None:
             raise MissingError("ssh is not installed", "sudo apt install openssh-client")
-        included = "".join(f"Include {_quoted(path)}\n" for path in config_files())
+        included = "".join(f"Include {_quoted(path)}\n" for path in config_files(self._uri))
         try:
             folder = Path(tempfile.mkdtemp(prefix="edgekit-ssh-"))
             if len(str(folder)) > _SOCKET_PATH or "%" in str(folder):
@@ -104,9 +105,13 @@ def ssh_program() -> str | None:
     return shutil.which("ssh")
 
 
-def config_files() -> tuple[str, ...]:
-    """The ssh configuration of the user: what $EDGEKIT_SSH_CONFIG names, or else the user's and the system's."""
-    named = os.environ.get(CONFIG_VARIABLE)
+def config_files(uri: DeviceUri | None = None) -> tuple[str, ...]:
+    """The ssh configuration: what $EDGEKIT_SSH_CONFIG names, that of a lab device, or else the user's and the system's.
+
+    Raises DeviceError where the variable names no file.
+    """
+    lab = lab_variables(uri) if uri is not None else {}
+    named = os.environ.get(CONFIG_VARIABLE) or lab.get(CONFIG_VARIABLE)
     if named:
         if not Path(named).is_file():
             raise DeviceError(f"${CONFIG_VARIABLE} names {named}, which is no file")
