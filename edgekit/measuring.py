@@ -17,6 +17,7 @@ from edgekit.measure.fleet import FleetJob, OneLine, on_fleet
 from edgekit.measure.gates import Gate, evaluate_gates
 from edgekit.measure.measurement import Measurement
 from edgekit.measure.options import CheckOptions
+from edgekit.report.words import latency_words
 from edgekit.targets.target import Kind, Target, kib_of
 from edgekit.transports.uri import LOCAL, DeviceUri
 
@@ -40,12 +41,24 @@ def measure_stage(
         names = {target.name for target in devices[device]}
         return measure_on(device, [draft for draft in drafts if draft.job.target.name in names], progress)
 
-    on_fleet(tuple(devices), FleetJob(work, keep, _measured_words), workshop.fleet or OneLine(workshop.progress))
+    on_fleet(tuple(devices), FleetJob(work, keep, _fleet_words), workshop.fleet or OneLine(workshop.progress))
 
 
-def _measured_words(found: dict[str, Measured]) -> str:
-    failed = [f"{name}: {measured.error.message}" for name, measured in found.items() if measured.error]
-    return "; ".join(failed) or f"measured for {', '.join(found)}"
+def _fleet_words(found: dict[str, Measured]) -> str:
+    """What one device gave, for each target in turn."""
+    rows = []
+    for name, measured in found.items():
+        words = [measured_words(m) for m in measured.measurements]
+        words += [f"FAILED: {measured.error.message}"] if measured.error else []
+        rows.append(f"{name}: {', '.join(words) or 'nothing to measure'}")
+    return "; ".join(rows)
+
+
+def measured_words(measurement: Measurement) -> str:
+    """A measurement in a line."""
+    parity = "parity kept" if measurement.parity.passed else "WRONG OUTPUTS"
+    emulated = f" ({measurement.conditions.emulated})" if measurement.conditions.emulated else ""
+    return f"{parity}, {latency_words(measurement.latency)}{emulated}"
 
 
 def measure_on(device: DeviceUri, drafts: list[Draft], progress: Progress) -> dict[str, Measured]:

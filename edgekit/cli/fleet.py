@@ -40,8 +40,6 @@ def nothing(_: object) -> None:
 
 def measured_words(measurement: Measurement) -> str:
     """A measurement in a line."""
-    from edgekit.report.words import latency_words
+    from edgekit import measuring
 
-    parity = "parity kept" if measurement.parity.passed else "WRONG OUTPUTS"
-    emulated = f"  ({measurement.conditions.emulated})" if measurement.conditions.emulated else ""
-    return f"{parity}  {latency_words(measurement.latency)}{emulated}"
+    return measuring.measured_words(measurement)
