@@ -63,7 +63,7 @@ class BoxPlan:
         name: its host name.
         argv: its first process; when that ends, the box does.
         port: TCP port on which its server listens inside, on 127.0.0.1 or on all addresses.
-        mounts: in this order, on top of an empty root; one with the target "/" is the root.
+        mounts: in this order, on top of an empty root with /proc and /dev; one with the target "/" is the root.
         environment: all variables of the first process.
         user: user and group id inside.
         emulated: programs of aarch64 and arm start under qemu's user mode emulation.
@@ -202,7 +202,8 @@ class Box:
             words += ["--setenv", name, value]
         for mount in plan.mounts:
             words += _mount_words(mount)
-        words += ["--proc", "/proc", "--dev", "/dev", "--seccomp", str(rules), "--info-fd", str(told), *plan.argv]
+        words += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/"]
+        words += ["--seccomp", str(rules), "--info-fd", str(told), *plan.argv]
         if not plan.emulated or registered():
             return words
         launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("binfmt.py"))]

@@ -26,11 +26,11 @@ from edgekit.transports.uri import DeviceUri
 PROGRAM_VARIABLE = "EDGEKIT_ADB"
 CALL_S = 20.0
 """For one short call; the first may have to start the server."""
-_SETTLE_S = 10.0
+SETTLE_S = 10.0
+"""For a device that is connecting, or asks its owner about this computer's key."""
 _POLL_S = 0.2
-_LISTED = re.compile(
-    r"(?P<serial>\S(?:.*?\S)?)(?:\t|\s{2,}|\s+(?=[a-z]))(?P<state>no permissions|[a-z]+)(?P<rest>(?:[\s;(].*)?)"
-)
+_SERIAL_COLUMNS = 22
+_STATE = re.compile(r"(?P<state>no permissions|[a-z]+)(?P<rest>(?:[\s;(].*)?)")
 _ON_THE_WAY = frozenset({"connecting", "authorizing", "offline"})
 
 
@@ -120,11 +120,11 @@ class AdbClient:
         known = f"Connected now: {', '.join(f'adb:{one_line(serial)}' for serial in others)}." if others else _PLUG
         return DeviceError(f"{self._uri} is not connected", known)
 
-    def _adb(self, *words: str, timeout_s: float = CALL_S) -> Completed:
+    def _adb(self, *words: str) -> Completed:
         """A short call. Raises DeviceError where adb does not answer in time, or cannot reach its server."""
-        done = process.run([self._program, *words], timeout_s=timeout_s, env=self.environment())
+        done = process.run([self._program, *words], timeout_s=CALL_S, env=self.environment())
         if done.ending is Ending.TIME:
-            raise DeviceError(f"{self._uri}: adb did not answer within {timeout_s:g} s", "Try `adb kill-server`.")
+            raise DeviceError(f"{self._uri}: adb did not answer within {CALL_S:g} s", "Try `adb kill-server`.")
         if error := server_error(str(self._uri), done.stderr):
             raise error
         return done
@@ -144,7 +144,7 @@ class AdbClient:
 
     def _settled(self) -> str:
         """The state when it stays, or the last one seen."""
-        deadline, state = time.monotonic() + _SETTLE_S, ""
+        deadline, state = time.monotonic() + SETTLE_S, ""
         while time.monotonic() < deadline:
             state = next((entry.state for entry in self.listed() if entry.serial == self._serial), "")
             if state and state not in _ON_THE_WAY:
@@ -175,13 +175,14 @@ def adb_program() -> str:
 
 
 def parse_devices(text: str) -> tuple[Listed, ...]:
-    """The lines of `adb devices -l` (packages/modules/adb, transport.cpp: append_transport)."""
+    """The lines of `adb devices -l`: `%-22s %s` (packages/modules/adb, transport.cpp: append_transport)."""
     found = []
     for line in text.splitlines():
-        match = None if line.startswith(("List of devices", "* ")) else _LISTED.fullmatch(line.rstrip())
-        if match is not None:
+        end = line.find(" ", _SERIAL_COLUMNS)
+        match = _STATE.fullmatch(line[end:].strip()) if end > 0 and not line.startswith("* ") else None
+        if match is not None and (serial := line[:end].strip()):
             model = re.search(r"(?<=\smodel:)\S+", match["rest"])
-            found.append(Listed(match["serial"], match["state"], model[0].replace("_", " ") if model else ""))
+            found.append(Listed(serial, match["state"], model[0].replace("_", " ") if model else ""))
     return tuple(found)
 
 

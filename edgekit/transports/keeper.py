@@ -52,10 +52,14 @@ umask 077
 trap '' HUP PIPE
 say() { printf '%s %s\\n' "$t" "$*"; }
 for f in $tools; do command -v "$f" >/dev/null 2>&1 || { say lacks "$f"; exit 0; }; done
-l=${d:-/tmp}
-[ -d "$l" ] && [ -w "$l" ] || l=$HOME
-d=${d:-$HOME}
-[ -d "$d" ] && [ -w "$d" ] || d=/tmp
+if [ -n "$d" ]; then
+  l=$d
+else
+  l=/tmp d=$HOME
+  [ -d "$l" ] && [ -w "$l" ] || l=$HOME
+  [ -d "$d" ] && [ -w "$d" ] || d=/tmp
+fi
+[ -w "$d" ] || { say broken "no permission to write in $d"; exit 0; }
 ( set -C; umask 022; true >"$l/edgekit.lock" ) 2>/dev/null
 [ -f "$l/edgekit.lock" ] && [ -r "$l/edgekit.lock" ] || { say broken "$l/edgekit.lock is not a file to read"; exit 0; }
 exec 9<"$l/edgekit.lock"
