@@ -78,7 +78,13 @@ def measure_on(device: DeviceUri, drafts: list[Draft], progress: Progress) -> di
 def _measure(device: DeviceUri, draft: Draft, progress: Progress) -> Measured:
     if draft.content.golden is None:
         return Measured()
-    options = CheckOptions(runs=LOCAL_RUNS if device == LOCAL else None)
+    request, target = draft.job.request, draft.job.target
+    gated = bool(request.devices) or target.kind is Kind.LOCAL
+    options = CheckOptions(
+        runs=LOCAL_RUNS if device == LOCAL else None,
+        p90_limit_ms=target.budget.merge(request.budgets).latency_p90_ms if gated else None,
+        accept_emulated=request.accept_emulated,
+    )
     with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
         write_bundle(Path(folder) / "bundle", draft.content)
         try:
@@ -96,14 +102,16 @@ def gate_stage(draft: Draft, measurements: tuple[Measurement, ...]) -> tuple[Gat
     values: dict[str, float | None] = {"model_kib": kib_of(len(draft.content.model))}
     values["accuracy_drop"] = verification.drop_points if verification else None
     notes: dict[str, str] = {}
+    launches_ms: tuple[float, ...] = ()
     real = [m for m in measurements if request.accept_emulated or not m.conditions.emulated]
     if request.devices or target.kind is Kind.LOCAL:
         for measurement in real or measurements:
             worse = {k: v for k, v in measurement.gate_values().items() if _is_worse(v, values.get(k))}
             values |= worse
+            launches_ms = measurement.launches_ms() if "latency_p90_ms" in worse else launches_ms
             notes |= {k: v for k, v in measurement.gate_notes().items() if k in worse}
     emulated = measurements[0].conditions.emulated if measurements and not real else ""
-    return evaluate_gates(target.budget.merge(request.budgets), values, notes, emulated)
+    return evaluate_gates(target.budget.merge(request.budgets), values, notes, emulated, launches_ms)
 
 
 def _is_worse(value: float | None, than: float | None) -> bool:

@@ -82,6 +82,7 @@ def check(
 
     uris, opened = parse_devices(devices), open_bundle(bundle)
     samples = EvaluationSamples.of(opened, evaluation, evaluation_limit) if evaluation else None
+    budget = Budget(**opened.manifest.budget).merge(dict(parse_budget(text) for text in budgets))
     options = CheckOptions(
         runs=runs,
         warmup=warmup,
@@ -90,11 +91,12 @@ def check(
         accelerator=Accelerator(accelerator),
         benchmark_model=benchmark_model,
         evaluation=samples,
+        p90_limit_ms=budget.latency_p90_ms,
+        accept_emulated=accept_emulated,
     )
     if against is not None:
         _compare(opened, open_bundle(against), uris, options, json_path)
         return
-    budget = Budget(**opened.manifest.budget).merge(dict(parse_budget(text) for text in budgets))
     same = samples is not None and samples.are_those_of(opened.manifest)
     _check(opened, uris, options, Judging(budget, accept_emulated, same), json_path)
 
@@ -137,7 +139,7 @@ def gates_of(bundle: Bundle, measurement: Measurement, judging: Judging) -> tupl
     if drop is not None:
         values["accuracy_drop"], notes["accuracy_drop"] = drop, f"measured on {measurement.device}"
     emulated = "" if judging.accept_emulated else measurement.conditions.emulated
-    return evaluate_gates(judging.budget, values, notes, emulated)
+    return evaluate_gates(judging.budget, values, notes, emulated, measurement.launches_ms())
 
 
 def _record(outcomes: tuple[Outcome[Measurement], ...], gates: dict[str, tuple[Gate, ...]]) -> list[dict[str, object]]:

@@ -11,6 +11,7 @@ from edgekit.core.progress import Progress
 from edgekit.measure.answer import conditions, latency, memory, noise, outputs, placement, profile
 from edgekit.measure.board import Facts, runner_of
 from edgekit.measure.evaluation import chunk_runner, measure_task
+from edgekit.measure.launches import until_ruled
 from edgekit.measure.measurement import Measurement, Profile
 from edgekit.measure.options import CheckOptions
 from edgekit.measure.parity import judge_parity
@@ -51,6 +52,9 @@ def check_open(
         visit = Visit(str(device), transport, options.timeout_s, runner.python)
         visit.bring(bundle)
         measurement = _measure(bundle, visit, options)
+        limit_ms = options.p90_limit_ms
+        if limit_ms is not None and (options.accept_emulated or not measurement.conditions.emulated):
+            measurement = until_ruled(measurement, limit_ms, lambda: _measure(bundle, visit, options))
         warnings = (*measurement.warnings, *misfits(bundle.manifest.target, runner.facts))
         measurement = dataclasses.replace(measurement, warnings=warnings)
         progress.advance()
@@ -95,7 +99,7 @@ def require_checkable(device: DeviceUri) -> None:
 
 def _measure(bundle: Bundle, visit: Visit, options: CheckOptions) -> Measurement:
     """One process: load, golden samples, warm up, time."""
-    request = Request(options.runs, options.warmup, options.threads, options.kernels.value)
+    request = Request(options.runs, options.warmup, options.threads, options.kernels.value, options.half_width)
     answer = visit.ask("worker.py", request)
     golden, spec = bundle.golden, bundle.manifest.golden
     if golden is None or spec is None:

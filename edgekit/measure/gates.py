@@ -3,9 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import enum
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from edgekit.measure.statistics import launch_interval
+
+MOST_LAUNCHES = 7
+_FEWEST_TO_FAIL = 3
+_LOOK = 0.984
+"""Confidence of the interval at each look, so that a few looks together miss with 5 % (Pocock, Biometrika 64(2), 1977,
+whose constant for five looks is 2.413; later looks are so near each other that two more change little)."""
+
+
+class Ruling(enum.Enum):
+    """What launches say of a limit."""
+
+    KEPT = "kept"
+    BROKEN = "broken"
+    MORE = "measure again"
+    UNDECIDED = "undecided"
+
+
+def rule_on(limit: float, launches: Sequence[float]) -> Ruling:
+    """What to do after these launches, each with one number in the limit's unit, in the order in which they ran.
+
+    Broken only where the lower end of the interval is over the limit, after three launches at least, for another
+    program can slow one; kept where the upper end is not. Between the two: another launch, at most seven in all, and
+    then undecided, which fails nothing and is never shown as kept. Raises ValueError on none.
+    """
+    interval = launch_interval(launches, _LOOK)
+    if interval.high <= limit:
+        return Ruling.KEPT
+    if interval.low > limit and len(launches) >= _FEWEST_TO_FAIL:
+        return Ruling.BROKEN
+    return Ruling.MORE if len(launches) < MOST_LAUNCHES else Ruling.UNDECIDED
 
 
 class BudgetLike(Protocol):
@@ -47,6 +80,7 @@ TITLES = {
 
 NOT_MEASURED = "not measured"
 NOT_JUDGED = "not judged"
+_LAUNCHED = "latency_p90_ms"
 _TIMED = ("latency_p90_ms", "energy_mj")
 """What an emulated device cannot tell."""
 
@@ -84,12 +118,14 @@ def evaluate_gates(
     values: Mapping[str, float | None],
     notes: Mapping[str, str] | None = None,
     emulated: str = "",
+    launches_ms: Sequence[float] = (),
 ) -> tuple[Gate, ...]:
     """One gate for each limit that `budget` sets, in the order of `UNITS`.
 
     Args:
         values: key -> number in the key's unit; a key that is absent or None was not measured.
         notes: key -> what the number is, for the report.
+        launches_ms: p90 of each launch in milliseconds, where `rule_on` decided how many there are.
         emulated: with what the device is emulated; its times and energy are then not held against a limit.
     Raises ValueError for a key that no budget has.
     """
@@ -102,7 +138,20 @@ def evaluate_gates(
         for key, limit in limits.items()
         if limit is not None
     )
-    return tuple(_not_held(g, emulated) if emulated else g for g in judged)
+    ruled = (_ruled(g, launches_ms) if launches_ms else g for g in judged)
+    return tuple(_not_held(g, emulated) if emulated else g for g in ruled)
+
+
+def _ruled(judged: Gate, launches_ms: Sequence[float]) -> Gate:
+    """A gate of latency by what all launches say."""
+    if judged.key != _LAUNCHED or judged.value is None:
+        return judged
+    ruling, interval = rule_on(judged.limit, launches_ms), launch_interval(launches_ms, _LOOK)
+    count = f"{len(launches_ms)} {'launch' if len(launches_ms) == 1 else 'launches'}"
+    note = f"{count}: {interval.low:.4g} to {interval.high:.4g} ms; {judged.note}".removesuffix("; ")
+    if ruling in (Ruling.KEPT, Ruling.BROKEN):
+        return dataclasses.replace(judged, passed=ruling is Ruling.KEPT, note=note)
+    return dataclasses.replace(judged, passed=None, note=f"undecided, the limit is within what was seen: {note}")
 
 
 def _not_held(judged: Gate, emulated: str) -> Gate:

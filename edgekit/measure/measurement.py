@@ -29,8 +29,9 @@ _AGAIN = "measure again with `edgekit check`"
 class Latency:
     """The time of one inference, summarised. Intervals are of the median and of p90; None where runs were too few.
 
-    `launch_count` is in how many processes the runs were taken; `settled` whether the warm-up ended by itself;
-    `interval_method` how the intervals were found.
+    `launch_count` is how many processes were measured and `launch_p90_us` the 90th percentile of each; all other
+    numbers are those of the launch in the middle. `settled` is whether the warm-up ended by itself, `interval_method`
+    how the intervals were found.
     """
 
     p50_us: float
@@ -53,6 +54,7 @@ class Latency:
     steady: bool
     steady_note: str
     histogram: Histogram
+    launch_p90_us: tuple[float, ...] = ()
 
 
 class Nearness(enum.Enum):
@@ -248,6 +250,10 @@ class Measurement:
         ram = None if self.memory is None else self.memory.peak_bytes / 1024
         energy = None if self.power is None else self.power.energy_mj
         return {"latency_p90_ms": self.latency.p90_us / 1000, "ram_kib": ram, "energy_mj": energy}
+
+    def launches_ms(self) -> tuple[float, ...]:
+        """The 90th percentile of each launch in milliseconds; empty where they were not told apart."""
+        return tuple(p90_us / 1000 for p90_us in self.latency.launch_p90_us)
 
     def gate_notes(self) -> dict[str, str]:
         """Key of a budget -> what its number is, for the report."""

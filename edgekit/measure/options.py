@@ -24,7 +24,7 @@ class CheckOptions:
     """How to measure.
 
     Attributes:
-        runs: timed inferences; None runs until the median is known to 1.5 %: 100 to 1,000 times, 10 s at most.
+        runs: timed inferences; None runs until the median is known to `half_width`: 100 to 1,000 times, 10 s at most.
         warmup: inferences before that; None runs until the latencies have settled.
         threads: for the kernels.
         kernels: which kernels run.
@@ -34,6 +34,9 @@ class CheckOptions:
         accelerator: what runs the model on a phone.
         benchmark_model: LiteRT's benchmark_model for a phone; None takes the user's cache.
         evaluation: labelled samples to measure the task's accuracy with on the device, or None.
+        half_width: the share of the median to which it is to be known, where `runs` is None.
+        p90_limit_ms: a limit of p90; measured in several launches then, until it can be ruled on (`gates.rule_on`).
+        accept_emulated: whether an emulated device is to be ruled on too.
     """
 
     runs: int | None = None
@@ -46,6 +49,9 @@ class CheckOptions:
     accelerator: Accelerator = Accelerator.CPU
     benchmark_model: Path | None = None
     evaluation: EvaluationSamples | None = None
+    half_width: float = 0.015
+    p90_limit_ms: float | None = None
+    accept_emulated: bool = False
 
     def __post_init__(self) -> None:
         if (self.runs is not None and self.runs < 1) or self.threads < 1 or (self.warmup or 0) < 0:

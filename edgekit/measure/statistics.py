@@ -14,6 +14,10 @@ from statistics import NormalDist
 
 CONFIDENCE = 0.95
 TOLERANCE = 0.05
+_NORMAL_MAD = 1.4826
+"""Standard deviations in a median absolute deviation of a normal distribution."""
+_PRIOR_SPREAD = 0.02
+_PRIOR_WEIGHT = 3
 _LEAST = 8
 _BURST = 3
 _QUIET = 0.01
@@ -99,6 +103,41 @@ def _ranks(count: int, p: float, times: float, confidence: float, clamp: bool) -
 def median_interval(samples: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:
     """The interval of the median; None for fewer than 8 samples."""
     return quantile_interval(samples, 50, confidence)
+
+
+def launch_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
+    """An interval of what a device typically gives, from one number of each launch of the program.
+
+    A launch that shares the device with another program is far off, so the middle is the median and the scatter is the
+    median absolute deviation. Few launches tell little of their scatter: it is taken as 2 % with the weight of three
+    launches beforehand (pages and cores that a process happens to get; Kalibera and Jones, "Rigorous Benchmarking in
+    Reasonable Time", ISMM 2013, found as much), and Student's t is used. Works on logarithms: noise multiplies.
+    Raises ValueError on none and on what is not above 0.
+    """
+    logs = [math.log(value) for value in values]
+    middle, count = percentile(logs, 50), len(logs)
+    far = percentile([abs(x - middle) for x in logs], 50) * _NORMAL_MAD if count > 2 else 0.0
+    freedom = _PRIOR_WEIGHT + count - 1
+    variance = (_PRIOR_WEIGHT * _PRIOR_SPREAD**2 + (count - 1) * far**2) / freedom
+    # The median of a few is less sure than their mean would be: pi / 2 times the variance for normal ones.
+    loss = math.pi / 2 if count > 2 else 1.0
+    reach = student((1 + confidence) / 2, freedom) * math.sqrt(variance * loss / count)
+    return Interval(math.exp(middle - reach), math.exp(middle + reach), confidence)
+
+
+def student(probability: float, freedom: int) -> float:
+    """Student's t: the value below which `probability` lies, within 3 % for 3 degrees of freedom and better for more.
+
+    Abramowitz and Stegun, "Handbook of Mathematical Functions", 26.7.5.
+    """
+    z, v = NormalDist().inv_cdf(probability), freedom
+    terms = (
+        z,
+        (z**3 + z) / 4 / v,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96 / v**2,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384 / v**3,
+    )
+    return math.fsum(terms)
 
 
 def correlation_time(flags: Sequence[bool]) -> float:

@@ -15,7 +15,7 @@ from edgekit.core.progress import Progress
 from edgekit.core.units import format_us
 from edgekit.measure.answer import conditions, outputs
 from edgekit.measure.board import runner_of
-from edgekit.measure.check import check_open, require_golden
+from edgekit.measure.check import check_open, require_checkable, require_golden
 from edgekit.measure.measurement import Conditions, Parity
 from edgekit.measure.options import CheckOptions
 from edgekit.measure.parity import judge_parity
@@ -71,8 +71,7 @@ def compare_bundles(a: Bundle, b: Bundle, device: DeviceUri, options: CheckOptio
     """
     for bundle in (a, b):
         require_golden(bundle)
-    if device.transport in ("serial", "qemu"):
-        raise UsageError(f"{device}: microcontrollers run no bundles yet", "compare on a board or on local")
+    require_checkable(device)
     with transport_for(device) as transport:
         if device.transport == "adb":
             return _by_launches((a, b), device, transport, options, progress)

@@ -33,12 +33,13 @@ _MEMORY_WORDS = ("MemoryError", "bad_alloc", "Cannot allocate memory", "ENOMEM")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a worker is asked for; `runs` and `warmup` None leave the number to it."""
+    """What a worker is asked for; `runs` and `warmup` None leave the number to it, `half_width` is a share."""
 
     runs: int | None
     warmup: int | None
     threads: int
     kernels: str
+    half_width: float | None = None
 
     def to_bytes(self) -> bytes:
         """The request file."""
