@@ -215,13 +215,17 @@ class Run:
             Path(path).write_bytes(b"".join(tensor.tobytes() for tensor in tensors))
 
     def write_profile(self) -> None:
-        """The profile as CSV, in the file or in the log."""
+        """The profile as CSV, in the file or in the log. LiteRT's profiler runs with XNNPACK only."""
+        nodes = Nodes(self.interpreter)
+        if not nodes.delegates:
+            say("WARN", "this runtime gives no times by operator without XNNPACK")
+            return
         try:
             profiled = litert_profile(self.flags["graph"], self.inputs, max(min(self.flags["num_runs"], 50), 1))
         except (OSError, RuntimeError, ImportError, AttributeError) as error:
             say("WARN", f"this runtime gives no times by operator: {error}")
             return
-        text = profile_csv(Nodes(self.interpreter), profiled, self.init_us)
+        text = profile_csv(nodes, profiled, self.init_us)
         path = self.flags["op_profiling_output_file"]
         if path:
             Path(path).write_text(text, encoding="utf-8")
