@@ -18,7 +18,7 @@ from edgekit.verify.npz import fixed_entry
 _KINDS = ("linux", "local")
 _NAME_DIGITS = 12
 _PACKAGE = Path(__file__).resolve().parents[1]
-_START = b"import sys\n\nfrom edgekit.deploy.agent.__main__ import main\n\nmain(*sys.argv[1:3])\n"
+_START = b"import sys\n\nfrom edgekit.deploy.agent.__main__ import main\n\nmain(*sys.argv[1:])\n"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

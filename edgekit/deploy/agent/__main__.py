@@ -20,19 +20,23 @@ _BUSY_S, _POLL_S = 10.0, 0.2
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def main(command: str, request_path: str) -> None:
-    """Do what the request says and print its result or error."""
+def main(command: str, request_path: str, detached: str = "") -> None:
+    """Do what the request says and print its result or error.
+
+    What switches runs in a process that is `detached`: a lost connection does not end it.
+    """
+    works = {"status": Board.status, "trust": Board.trust, "stage": Board.stage}
+    switching = {"activate": Board.activate, "rollback": Board.rollback}
+    if command in switching and not detached:
+        _detach(command, request_path)
+        return
     request = json.loads(Path(request_path).read_text(encoding="utf-8"))
     board = Board(Path.home(), Path(request_path).resolve().parent)
-    if command == "status":
-        _answer(board.status)
-    elif command == "trust":
-        _answer(lambda: board.install_key(request))
-    elif command == "stage":
-        _answer(lambda: _alone(board, lambda: board.stage(request)))
+    work = {**works, **switching}[command]
+    if command in ("status", "trust"):
+        _answer(lambda: work(board, request))
     else:
-        work = {"activate": board.activate, "rollback": board.rollback}[command]
-        _to_the_end(lambda: _answer(lambda: _alone(board, lambda: work(request))))
+        _answer(lambda: _alone(board, lambda: work(board, request)))
 
 
 def _answer(work: Callable[[], dict[str, Any]]) -> None:
@@ -45,22 +49,27 @@ def _answer(work: Callable[[], dict[str, Any]]) -> None:
         say("error", f"{what} ({error.filename})" if error.filename else what)
 
 
-def _to_the_end(work: Callable[[], None]) -> None:
-    """Run `work` in a process that a lost connection does not end, and wait for it."""
+def _detach(command: str, request_path: str) -> None:
+    """Start over in a session of its own, and wait for the end of that process, however it comes.
+
+    A transport ends what it started when the line breaks, also by a mark in the environment (EDGEKIT_): a switch that
+    has begun is not to be ended, it settles by itself within the time that health may take, twice.
+    """
     reading, writing = os.pipe()
     first = os.fork()
     if first == 0:
         os.setsid()
         if os.fork():
             os._exit(0)
-        os.close(reading)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        work()
-        return
+        os.set_inheritable(writing, True)  # it is closed when the process has ended
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("EDGEKIT_")}
+        words = [sys.executable, "-I", sys.argv[0], command, request_path, "detached"]
+        os.execve(sys.executable, words, environment)
     os.close(writing)
     os.waitpid(first, 0)
-    os.read(reading, 1)  # the end of the file: however that process ended
+    os.read(reading, 1)
 
 
 def _alone(board: Board, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -87,4 +96,4 @@ def _lock(handle: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:])

@@ -24,7 +24,7 @@ class Board:
         self.root = home / "edgekit"
         self._uploads = uploads
         self._releases, self._staging = self.root / "releases", self.root / "staging"
-        self._trust = Trust(home)
+        self._keys = Trust(home)
         self._service = Service(home, self.root)
 
     def make_folders(self) -> None:
@@ -32,7 +32,7 @@ class Board:
         for folder in (self._releases, self._staging):
             folder.mkdir(parents=True, exist_ok=True)
 
-    def status(self) -> dict[str, Any]:
+    def status(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """What is here; nothing is changed, and what is broken is said."""
         state, current = self._state(), self._told(CURRENT)
         health = self._service.look(current["digest"], current["name"]) if current.get("whole") else ""
@@ -42,13 +42,13 @@ class Board:
             "since": str(state.get("since", "")),
             "unconfirmed": _pending(state) is not None,
             "last_error": str(state.get("last_error", "")),
-            "key": self._trust.told(),
+            "key": self._keys.told(),
             "service": health,
         }
 
-    def install_key(self, request: Mapping[str, Any]) -> dict[str, Any]:
+    def trust(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Trust a public key where none is trusted; the same one again is no error."""
-        return {"key": self._trust.install(str(request["key"]).encode())}
+        return {"key": self._keys.install(str(request["key"]).encode())}
 
     def stage(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Unpack and verify the upload in staging/NAME; nothing of it is left where it is refused."""
@@ -61,7 +61,7 @@ class Board:
                 step(Step.SIGNATURE)
                 manifest = files.parse_manifest(files.small(archive, MANIFEST))
                 signature = files.small(archive, SIGNATURE)
-                self._trust.judge(signature, manifest["digest"], _floor(self._state()))
+                self._keys.judge(signature, manifest["digest"], _floor(self._state()))
                 step(Step.UNPACK)
                 files.unpack(archive, manifest, folder)
             self._describe(folder, manifest, request)
@@ -226,7 +226,7 @@ class Board:
             if files.sha256(folder / path) != sha256:
                 raise Refused(f"{path} was altered: its SHA-256 is not the one in the manifest")
         signature = files.read(folder / SIGNATURE) if SIGNATURE in present else b""
-        return self._trust.judge(signature, manifest["digest"], 0)
+        return self._keys.judge(signature, manifest["digest"], 0)
 
     def _is_whole(self, name: str) -> bool:
         """Whether a release verifies; no release does."""

@@ -65,7 +65,6 @@ class Reply:
     exit_code: int
     said: str
 
-    @property
     def good(self) -> Mapping[str, Any]:
         assert self.result is not None, self.error or self.said
         return self.result
@@ -122,7 +121,7 @@ class BoardFolder:
         return self.agent("activate", {"name": new.name, "at": "2026-11-24T12:00:00Z", "health_s": 10}, **more)
 
     def deploy(self, new: Release) -> Reply:
-        self.stage(new).good
+        self.stage(new).good()
         return self.activate(new)
 
     def rollback(self, **more: Any) -> Reply:
@@ -130,7 +129,7 @@ class BoardFolder:
         return self.agent("rollback", request, **more)
 
     def status(self) -> Mapping[str, Any]:
-        return self.agent("status", {}).good
+        return self.agent("status", {}).good()
 
     def copy_from(self, other: Path) -> None:
         """Take the releases of a saved board."""

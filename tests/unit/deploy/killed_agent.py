@@ -26,6 +26,12 @@ def hook(event: str, arguments: tuple[object, ...]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def go_on(program: str, words: list[str], environment: dict[str, str]) -> None:
+    """The agent starts over in another process: the count goes on there."""
+    execve(program, [*words[:2], __file__, str(number - seen), *words[2:]], environment)
+
+
+execve, os.execve = os.execve, go_on  # type: ignore[assignment]
 number = int(sys.argv[1])
 sys.argv = sys.argv[2:]
 sys.dont_write_bytecode = True
