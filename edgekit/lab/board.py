@@ -17,8 +17,8 @@ from edgekit.lab.box import Bind, Box, BoxPlan, Memory
 from edgekit.lab.debs import root_filesystem
 from edgekit.lab.keys import SSH_PORT, BoardKeys
 from edgekit.lab.packages import require
-from edgekit.lab.raspberry import Raspberry
-from edgekit.lab.raspbian import CPU_OF, PYTHON, raspbian
+from edgekit.lab.raspberry import PI_2, PI_4, Raspberry
+from edgekit.lab.raspbian import PYTHON, raspbian
 
 _NATIVE_ROOT = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _PATH = "/lab/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
@@ -82,7 +82,7 @@ class Board:
         self.folder = given.absolute() if given else Path(tempfile.mkdtemp(prefix="edgekit-board-"))
         """Where its files are on this machine: `home` is its home folder, `log` what its processes wrote."""
         self.keys = BoardKeys(self.folder / "ssh", self.folder / "lab" / "sshd")
-        self.pi = Raspberry(self.folder / "sys", self.folder / "lab")
+        self.pi = Raspberry(self.folder / "sys", self.folder / "lab", PI_2 if self.kind is BoardKind.ARMHF else PI_4)
         """What a test can set: temperature, throttling, clock, power rails."""
         self.box = Box(self._plan(), self.folder / "log", self._options.port)
 
@@ -155,11 +155,12 @@ class Board:
         if self.kind is BoardKind.NATIVE:
             return (*_native_root(), *scratch, *_python_of_this_machine(bare))
         hidden = (Memory(f"/usr/local/lib/python{PYTHON}"),) if bare else ()
-        return (Bind(raspbian(self.kind.value).folder, "/"), *scratch, *hidden)
+        processor = Bind(self.pi.cpuinfo, "/proc/cpuinfo")
+        return (Bind(raspbian(self.kind.value).folder, "/"), processor, *scratch, *hidden)
 
     def _environment(self) -> tuple[tuple[str, str], ...]:
         if self.kind is not BoardKind.NATIVE:
-            return (("PATH", _PATH), ("QEMU_CPU", CPU_OF[self.kind.value]))
+            return (("PATH", _PATH), ("QEMU_CPU", self.pi.model.cpu))
         return (("PATH", _PATH if self._options.bare else f"{sys.prefix}/bin:{_PATH}"),)
 
     def _furnish(self) -> None:

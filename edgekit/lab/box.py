@@ -200,10 +200,13 @@ class Box:
         words += ["--clearenv"]
         for name, value in plan.environment:
             words += ["--setenv", name, value]
-        for mount in plan.mounts:
+        root = [mount for mount in plan.mounts if mount.target == "/"]
+        for mount in root:
             words += _mount_words(mount)
-        words += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/"]
-        words += ["--seccomp", str(rules), "--info-fd", str(told), *plan.argv]
+        words += ["--proc", "/proc", "--dev", "/dev"]
+        for mount in plan.mounts:
+            words += [] if mount in root else _mount_words(mount)
+        words += ["--remount-ro", "/", "--seccomp", str(rules), "--info-fd", str(told), *plan.argv]
         if not plan.emulated or registered():
             return words
         launcher = [sys.executable, "-I", "-S", str(Path(__file__).with_name("binfmt.py"))]

@@ -71,11 +71,11 @@ def down(names: tuple[str, ...] = ()) -> tuple[str, ...]:
     ended = []
     with _alone():
         for device in lab_devices():
-            if device.name in chosen:
-                if device.running():
-                    _end(device.pid, device.started)
-                    ended.append(device.name)
-                shutil.rmtree(fleet_folder() / device.name, ignore_errors=True)
+            if device.name in chosen and device.running():
+                _end(device.pid, device.started)
+                ended.append(device.name)
+        for name in chosen:
+            shutil.rmtree(fleet_folder() / name, ignore_errors=True)
     return tuple(ended)
 
 

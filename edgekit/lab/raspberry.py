@@ -11,7 +11,6 @@ from pathlib import Path
 
 from edgekit.core.files import write_atomic
 
-MODEL = "Raspberry Pi 4 Model B Rev 1.4 (emulated)"
 GOVERNOR = "ondemand"
 UNDER_VOLTAGE = 0x1
 FREQUENCY_CAPPED = 0x2
@@ -33,6 +32,41 @@ pmic_read_adc) cat /lab/pi/pmic 2>/dev/null || echo 'error=1 error_msg="Command 
 *) echo 'error=1 error_msg="Command not registered"' ;;
 esac
 """
+
+
+@dataclass(frozen=True, slots=True)
+class PiModel:
+    """A model of Raspberry Pi, as its /proc/cpuinfo and device tree tell it.
+
+    Args:
+        cpu: qemu's name of the processor: its default, with every feature there is, is one that no Pi has, and slower.
+        part, architecture, features: of that processor, as the kernel writes them.
+    """
+
+    name: str
+    cpu: str
+    part: str
+    architecture: int
+    features: str
+
+    def cpuinfo(self, count: int) -> str:
+        """/proc/cpuinfo with `count` processors: this machine's own would name a processor that is not there."""
+        rows = [("BogoMIPS", "108.00"), ("Features", self.features), ("CPU implementer", "0x41")]
+        rows += [("CPU architecture", str(self.architecture)), ("CPU variant", "0x0")]
+        rows += [("CPU part", self.part), ("CPU revision", "3")]
+        lines = [f"{name}\t: {value}\n" for i in range(count) for name, value in (("\nprocessor", str(i)), *rows)]
+        return "".join(lines).lstrip() + f"\nModel\t\t: {self.name}\n"
+
+
+PI_4 = PiModel("Raspberry Pi 4 Model B Rev 1.4 (emulated)", "cortex-a72", "0xd08", 8, "fp asimd evtstrm crc32 cpuid")
+PI_2 = PiModel(
+    "Raspberry Pi 2 Model B Rev 1.1 (emulated)",
+    "cortex-a15",
+    "0xc0f",
+    7,
+    "half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae",
+)
+"""Its own Cortex-A7 lacks nothing of what a Cortex-A15 has, which is the nearest that qemu knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +97,17 @@ class Raspberry:
     Args:
         system: its /sys.
         lab: its /lab.
+        model: what it says it is.
     """
 
     system: Path
     lab: Path
+    model: PiModel = PI_4
+
+    @property
+    def cpuinfo(self) -> Path:
+        """Its /proc/cpuinfo."""
+        return self.lab / "pi" / "cpuinfo"
 
     def make(self) -> None:
         """Write a cool, idle, healthy board without power rails."""
@@ -77,7 +118,8 @@ class Raspberry:
         last = (os.cpu_count() or 1) - 1
         for name in ("possible", "present", "online"):
             self._write(f"devices/system/cpu/{name}", f"0-{last}\n" if last else "0\n")
-        self._write("firmware/devicetree/base/model", f"{MODEL}\0")
+        self._write("firmware/devicetree/base/model", f"{self.model.name}\0")
+        write_atomic(self.cpuinfo, self.model.cpuinfo(os.cpu_count() or 1).encode())
         command = self.lab / "bin" / "vcgencmd"
         write_atomic(command, _VCGENCMD.encode())
         command.chmod(0o755)

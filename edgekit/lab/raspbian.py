@@ -7,8 +7,6 @@ from importlib import metadata
 from edgekit.lab.debs import RootRecipe, Wheels
 
 PYTHON = "3.11"  # of Debian bookworm
-CPU_OF = {"arm64": "cortex-a72", "armhf": "cortex-a15"}
-"""What qemu shows of a processor: its default, with every feature there is, is one that no Pi has, and slower."""
 _SYSTEM = (
     "dash",
     "bash",
