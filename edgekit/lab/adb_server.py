@@ -38,6 +38,11 @@ class AdbServer:
         """What a client of this server has in its environment, beside what else it has."""
         return {"ADB_SERVER_SOCKET": f"tcp:127.0.0.1:{self.port}"}
 
+    @property
+    def pid(self) -> int:
+        """Its process id; 0 while it is not started."""
+        return self._process.pid if self._process else 0
+
     def start(self) -> None:
         """Start it, and return when it answers. It ends with this process."""
         self._folder.mkdir(parents=True, exist_ok=True)

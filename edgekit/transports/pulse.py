@@ -16,7 +16,7 @@ from edgekit.transports.adb_client import AdbClient
 from edgekit.transports.client_process import ClientProcess
 from edgekit.transports.keeper import Patience
 
-_SILENT_BEATS = 3
+_SILENT_BEATS = 6
 """So many times `beat_s` without an echo, and the line is cut."""
 
 
