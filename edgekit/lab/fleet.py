@@ -21,11 +21,12 @@ from edgekit.core.errors import DeviceError, EdgekitError
 from edgekit.core.files import write_atomic
 from edgekit.core.process import last_line
 from edgekit.core.progress import Progress
+from edgekit.core.records import canonical_json, to_record
 from edgekit.lab.keeper import FAILURE
 from edgekit.lab.members import Member, members, ssh_config
 from edgekit.lab.packages import require
 from edgekit.lab.turn import turn
-from edgekit.transports.lab_devices import LabDevice, fleet_folder, lab_devices, start_of
+from edgekit.transports.lab_devices import STARTING, LabDevice, fleet_folder, lab_devices, start_of
 from edgekit.transports.registry import transport_for
 from edgekit.transports.uri import parse_device
 
@@ -56,6 +57,9 @@ def up(names: tuple[str, ...], progress: Progress) -> tuple[LabDevice, ...]:
         _write_ssh_config()
         running = {device.name for device in lab_devices() if device.running()}
         new = [member for member in wanted if member.name not in running]
+        for device in lab_devices(STARTING):  # of a start that was killed
+            if device.name not in running:
+                _end(device.pid, device.started)
         if new:
             _start(new, progress)
     chosen = {member.name for member in wanted}
@@ -70,7 +74,7 @@ def down(names: tuple[str, ...] = ()) -> tuple[str, ...]:
     chosen = {member.name for member in members(names)}
     ended = []
     with _alone():
-        for device in lab_devices():
+        for device in (*lab_devices(), *lab_devices(STARTING)):
             if device.name in chosen and device.running():
                 _end(device.pid, device.started)
                 ended.append(device.name)
@@ -119,8 +123,10 @@ def _write_ssh_config() -> None:
 
 def _start(new: list[Member], progress: Progress) -> None:
     progress.start(f"starting {', '.join(member.name for member in new)}", len(new))
-    keepers = {member.name: _launch(member.name) for member in new}
+    keepers: dict[str, subprocess.Popen[bytes]] = {}
     try:
+        for member in new:
+            keepers[member.name] = _launch(member)
         _wait(dict(keepers), progress)
     except BaseException:
         for keeper in keepers.values():
@@ -130,20 +136,23 @@ def _start(new: list[Member], progress: Progress) -> None:
         progress.finish()
 
 
-def _launch(name: str) -> subprocess.Popen[bytes]:
-    folder = fleet_folder() / name
+def _launch(member: Member) -> subprocess.Popen[bytes]:
+    folder = fleet_folder() / member.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     path = os.pathsep.join(filter(None, (str(_PACKAGE_ROOT), os.environ.get("PYTHONPATH"))))
     with (folder / "keeper.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-P", "-m", "edgekit.lab.keeper", name],
+        keeper = subprocess.Popen(
+            [sys.executable, "-P", "-m", "edgekit.lab.keeper", member.name],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env={**os.environ, "PYTHONPATH": path},
             start_new_session=True,
         )
+    device = LabDevice(member.name, "", member.what, keeper.pid, start_of(keeper.pid), {})
+    write_atomic(folder / STARTING, canonical_json(to_record(device)))
+    return keeper
 
 
 def _wait(keepers: dict[str, subprocess.Popen[bytes]], progress: Progress) -> None:

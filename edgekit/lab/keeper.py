@@ -19,7 +19,7 @@ from edgekit.core.errors import EdgekitError
 from edgekit.core.files import write_atomic
 from edgekit.core.records import canonical_json, to_record
 from edgekit.lab.members import MEMBERS, Member
-from edgekit.transports.lab_devices import RECORD, LabDevice, fleet_folder, start_of
+from edgekit.transports.lab_devices import RECORD, STARTING, LabDevice, fleet_folder, start_of
 
 FAILURE = "failure.json"
 _LOOK_S = 1.0
@@ -41,6 +41,7 @@ def keep(member: Member, folder: Path) -> None:
             mine = os.getpid()
             device = LabDevice(member.name, started.uri, member.what, mine, start_of(mine), dict(started.variables))
             write_atomic(record, canonical_json(to_record(device)))
+            (folder / STARTING).unlink(missing_ok=True)
             while started.running() and not over.wait(_LOOK_S):
                 pass
     finally:

@@ -17,6 +17,8 @@ from edgekit.core.records import from_record
 from edgekit.transports.uri import DeviceUri
 
 RECORD = "device.json"
+STARTING = "starting.json"
+"""The same, without a URI yet, of a device whose process has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,9 @@ def fleet_folder() -> Path:
     return default_cache_folder() / "lab" / "fleet"
 
 
-def lab_devices() -> tuple[LabDevice, ...]:
+def lab_devices(record: str = RECORD) -> tuple[LabDevice, ...]:
     """All that were started and not ended, by name; one whose process is gone is among them."""
-    return tuple(device for path in sorted(fleet_folder().glob(f"*/{RECORD}")) if (device := _read(path)))
+    return tuple(device for path in sorted(fleet_folder().glob(f"*/{record}")) if (device := _read(path)))
 
 
 def lab_variables(uri: DeviceUri) -> dict[str, str]:

@@ -16,7 +16,6 @@ import pytest
 from edgekit.core.errors import DeviceError, UsageError
 from edgekit.lab.board import Board, BoardOptions
 from edgekit.lab.box import Bind, Box, BoxPlan, Memory, Towards
-from edgekit.lab.packages import missing, missing_packages
 from edgekit.lab.raspberry import HAS_HAPPENED, THROTTLED
 from edgekit.transports.lab_devices import start_of
 from tests.devices.need import need
@@ -241,9 +240,3 @@ def _ends(pid: int) -> bool:
 def test_a_kind_of_board_that_is_none() -> None:
     with pytest.raises(UsageError, match="'amiga' is no kind of board"):
         Board("amiga")
-
-
-def test_missing_programs_are_named_by_their_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/nowhere")
-    assert missing_packages(["bwrap", "qemu-arm-static", "qemu-aarch64-static"]) == ["bubblewrap", "qemu-user-static"]
-    assert missing(["bwrap", "qemu-arm-static"]) == "the lab needs the Debian packages bubblewrap, qemu-user-static"

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -122,6 +123,20 @@ def test_a_process_that_has_the_number_of_a_dead_keeper_is_left_alone(cache: Pat
         assert not folder.exists()
         other.communicate(b"\n", timeout=20)
     assert other.returncode == 0
+
+
+def test_a_start_that_is_killed_leaves_nothing_that_down_does_not_end(cache: Path) -> None:
+    edgekit("lab", "down", cache=cache)
+    starting = cache / "lab" / "fleet" / "pi" / "starting.json"
+    words = [sys.executable, "-m", "edgekit", "lab", "up", "pi"]
+    with subprocess.Popen(words, env={**os.environ, "EDGEKIT_CACHE": str(cache)}, stdout=subprocess.DEVNULL) as up:
+        while not starting.exists() and up.poll() is None:
+            time.sleep(0.002)
+        keeper = json.loads(starting.read_text())["pid"]
+        up.kill()
+    edgekit("lab", "down", cache=cache)
+    assert _ended(keeper)
+    assert not starting.parent.exists()
 
 
 def test_a_damaged_record_is_no_device(cache: Path) -> None:
