@@ -44,6 +44,13 @@ class ClientProcess:
         self._said = _Tail(self.process.stderr.fileno())
         self._printed = _Tail(self.output) if kept else None
 
+    def give(self, data: bytes) -> None:
+        """Write some kilobytes to its stdin, a pipe that holds them. A process that has ended takes none."""
+        if self.process.stdin is not None and data:
+            with contextlib.suppress(OSError):
+                self.process.stdin.write(data)
+                self.process.stdin.flush()
+
     def end_input(self) -> None:
         """Close its stdin, where that is a pipe."""
         if self.process.stdin is not None:

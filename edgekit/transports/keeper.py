@@ -14,20 +14,20 @@ from dataclasses import dataclass
 from edgekit.core.errors import DeviceError
 from edgekit.transports.base import one_line
 from edgekit.transports.client_process import ClientProcess
-from edgekit.transports.shell import encode
+from edgekit.transports.shell import Command, encode
 
 _REPLY_BYTES = 1 << 16
 """A login script may talk before the keeper does, but not without end."""
 _NO_SHELL = "Its login shell must run commands: try `ssh USER@HOST true`."
-_TOOLS = "cat chmod flock grep kill mkdir mktemp mv rm setsid sha256sum sleep tr wc"
+_TOOLS = "cat chmod grep kill mkdir mktemp mv rm setsid sha256sum sleep tr wc"
 
 # A run is ended by its process group, and what left the group by a mark in its environment; twice, since one that is
-# being started may be missed once. `true >` and not `: >`: a shell ends when a redirection of a special builtin fails,
-# as it does on a full disk.
+# being started may be missed once. Not `grep -F`: BusyBox then looks no further than the first NUL. `true >` and not
+# `: >`: a shell ends when a redirection of a special builtin fails, as it does on a full disk.
 _ENDING = """
 marked() {
   for i in 1 2; do
-    for f in $(grep -lsF "EDGEKIT_RUN=$b:$1" /proc/[0-9]*/environ); do
+    for f in $(grep -ls "EDGEKIT_RUN=${b##*.}:$1" /proc/[0-9]*/environ); do
       f=${f#/proc/}
       kill -KILL "${f%/environ}" 2>/dev/null
     done
@@ -47,10 +47,22 @@ while sleep "$s"; do
   rm -f "$b/run/beat"
 done
 """
+# Without a flock, keepers know each other by their environment; two that start at once may then refuse each other.
 _KEEP = """
 umask 077
 trap '' HUP PIPE
+unset EDGEKIT_KEEPER
 say() { printf '%s %s\\n' "$t" "$*"; }
+alone() {
+  for f in $(grep -ls EDGEKIT_KEEPER=1 /proc/[0-9]*/environ); do
+    f=${f%/environ}
+    [ "$f" = "/proc/$$" ] && continue
+    read -r i 2>/dev/null <"$f/stat" || continue
+    i=${i##*) }
+    i=${i#* }
+    [ "${i%% *}" = $$ ] || return 1
+  done
+}
 for f in $tools; do command -v "$f" >/dev/null 2>&1 || { say lacks "$f"; exit 0; }; done
 if [ -n "$d" ]; then
   l=$d
@@ -63,7 +75,7 @@ fi
 ( set -C; umask 022; true >"$l/edgekit.lock" ) 2>/dev/null
 [ -f "$l/edgekit.lock" ] && [ -r "$l/edgekit.lock" ] || { say broken "$l/edgekit.lock is not a file to read"; exit 0; }
 exec 9<"$l/edgekit.lock"
-flock -n 9 9<&9 || { say busy; exit 0; }
+if command -v flock >/dev/null 2>&1; then flock -n 9 9<&9; else alone; fi || { say busy; exit 0; }
 for b in "$d"/.edgekit-session.*; do
   [ -O "$b" ] && [ ! -L "$b" ] && { marked ""; clear_; }
 done
@@ -102,7 +114,7 @@ class Patience:
     answer_s: float = 10.0
 
 
-def keeper_command(mark: str, patience: Patience, folder: str = "") -> str:
+def keeper_command(mark: str, patience: Patience, folder: str = "") -> Command:
     """The command that becomes the keeper on the device.
 
     Args:
@@ -111,7 +123,7 @@ def keeper_command(mark: str, patience: Patience, folder: str = "") -> str:
     """
     given = f"t={mark}; d={shlex.quote(folder)}; s={patience.deserted_s:g}; tools='{_TOOLS}'"
     script = f"{given}\nwatch='{_ENDING}{_WATCH}'\n{_ENDING}{_KEEP}"
-    return encode(script)
+    return encode(script, "EDGEKIT_KEEPER=1")
 
 
 class Keeper:

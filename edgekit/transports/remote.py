@@ -20,7 +20,7 @@ from edgekit.transports.client_process import ClientProcess
 from edgekit.transports.keeper import Keeper, Patience, keeper_command
 from edgekit.transports.lines import read_lines
 from edgekit.transports.receive import limit_s, receive
-from edgekit.transports.shell import Reply, Session, after_mark, reply_of
+from edgekit.transports.shell import Command, Reply, Session, after_mark, reply_of
 from edgekit.transports.uri import DeviceUri
 
 
@@ -81,7 +81,8 @@ class RemoteTransport:
         try:
             self._link.reach()
             command = keeper_command(mark, self._patience, self._link.folder)
-            child = ClientProcess(self._link.first(command), None, self._link.environment())
+            child = ClientProcess(self._link.first(command.line), None, self._link.environment())
+            child.give(command.head)
             keeper = Keeper(str(self._uri), child, mark, self._patience)
             self._now = _Open(keeper, Session(keeper.ready(), mark))
         except EOFError:
@@ -99,6 +100,8 @@ class RemoteTransport:
             raise StorageError(f"cannot read {source}: it is no file")
         digest, facts = sha256_file(source), source.stat()
         command = now.session.push(next(self._numbers), path, digest, stat.S_IMODE(facts.st_mode) & 0o777)
+        if command.head:
+            raise DeviceError(f"{self._uri}: cannot write {target[:40]!r}…: the name is too long")
         with source.open("rb") as data, self._call(command, data) as child:
             code = child.end(limit_s(facts.st_size))
             reply = self._reply(now, code, child, f"{target!r} was being written")
@@ -110,7 +113,8 @@ class RemoteTransport:
         path, now = str(device_path(source)), self._opened()
         command, what = now.session.pull(next(self._numbers), path), f"{self._uri}: {source!r}"
         with (
-            self._call(command) as child,
+            _file(command.head) as given,
+            self._call(command, given) as child,
             receive(child.output, now.session.mark, what, target) as incoming,
         ):
             reply = self._reply(now, child.end(self._patience.answer_s), child, f"{source!r} was being read")
@@ -124,7 +128,7 @@ class RemoteTransport:
         """See Transport."""
         words, now, number = _words(argv), self._opened(), next(self._numbers)
         command, start, code = now.session.run(number, words), time.monotonic(), None
-        with _file(stdin) as given, self._call(command, given, kept=True) as child:
+        with _file(command.head + stdin) as given, self._call(command, given, kept=True) as child:
             try:
                 code = child.end(timeout_s)
             finally:
@@ -141,9 +145,8 @@ class RemoteTransport:
         words, now, number = _words(argv), self._opened(), next(self._numbers)
         what, reply = f"{self._uri}: {words[0]}", None
         command = now.session.run(number, words, together=True)
-        with self._call(command) as child:
+        with _file(command.head) as given, self._call(command, given) as child:
             try:
-                child.end_input()
                 yield from _after_mark(read_lines(child.output, what, timeout_s), now.session.mark)
                 code = child.end(timeout_s)
                 if code is None:
@@ -175,8 +178,8 @@ class RemoteTransport:
             raise DeviceError(f"{self._uri}: not open")
         return self._now
 
-    def _call(self, command: str, stdin: IO[bytes] | None = None, *, kept: bool = False) -> ClientProcess:
-        return ClientProcess(self._link.call(command), stdin, self._link.environment(), kept=kept)
+    def _call(self, command: Command, stdin: IO[bytes], *, kept: bool = False) -> ClientProcess:
+        return ClientProcess(self._link.call(command.line), stdin, self._link.environment(), kept=kept)
 
     def _reply(self, now: _Open, code: int | None, child: ClientProcess, what: str) -> Reply:
         """How the script on the device ended. Raises DeviceError where it did not tell, or ssh failed after it."""

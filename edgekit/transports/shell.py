@@ -16,6 +16,8 @@ from edgekit.core.errors import DeviceError
 
 COMMAND_BYTES = 120_000
 """The longest command: Linux takes 128 KiB for one argument (execve(2), MAX_ARG_STRLEN)."""
+_LINE_BYTES = 4000
+"""What a command line may hold: Dropbear takes 9000 bytes (MAX_CMD_LEN), some adb servers less. More goes by stdin."""
 _SIGNALS = range(129, 160)
 """A shell says 128 + n where signal n ended a program (POSIX.1-2017, XCU 2.8.2)."""
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:=,@+-")
@@ -24,7 +26,7 @@ _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 _RUN = """
 exec 3<&0 </dev/null
 [ -z "$together" ] || exec 4>&2 2>&1
-EDGEKIT_RUN=$b:$n: setsid sh -c 'true >"$0-$$" || exit 126; [ -e "$0.stop" ] || exec "$@"' \\
+EDGEKIT_RUN=${b##*.}:$n: setsid sh -c 'true >"$0-$$" || exit 126; [ -e "$0.stop" ] || exec "$@"' \\
   "$b/run/$n" "$@" <&3 3<&- 4>&- &
 p=$!
 exec 3<&-
@@ -72,7 +74,7 @@ class Session:
     base: str
     mark: str
 
-    def run(self, number: int, argv: Sequence[str], together: bool = False) -> str:
+    def run(self, number: int, argv: Sequence[str], together: bool = False) -> Command:
         """The command that runs a program. It is the `number`-th, under which `Keeper` can end it.
 
         Args:
@@ -81,15 +83,15 @@ class Session:
         known = f"command -v -- {shlex.quote(argv[0])} >/dev/null 2>&1 || done_ absent 0"
         return self._command(number, f"together={'1' if together else ''}\n{known}\n{_RUN}", argv)
 
-    def push(self, number: int, path: str, sha256: str, mode: int) -> str:
+    def push(self, number: int, path: str, sha256: str, mode: int) -> Command:
         """The command that takes a file from its standard input."""
         return self._command(number, f"LC_ALL=C; export LC_ALL\n{_PUSH}", [path, sha256, f"{mode:o}"])
 
-    def pull(self, number: int, path: str) -> str:
+    def pull(self, number: int, path: str) -> Command:
         """The command that writes a file's size, a newline and the file to stdout; the result carries its SHA-256."""
         return self._command(number, f"LC_ALL=C; export LC_ALL\n{_PULL}", [path])
 
-    def _command(self, number: int, body: str, words: Sequence[str]) -> str:
+    def _command(self, number: int, body: str, words: Sequence[str]) -> Command:
         head = (
             f"t={self.mark}; b={shlex.quote(self.base)}; n={number}\n"
             'done_() { printf "\\n%s %s %s\\n" "$t" "$1" "$2" >&2; exit 0; }\n'
@@ -120,8 +122,24 @@ class Reply:
         return 128 - code if code in _SIGNALS else code
 
 
-def encode(script: str) -> str:
-    """A command line that runs a script by `sh`, whichever shell the user logs in with (csh and fish quote otherwise).
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command for the login shell.
+
+    Args:
+        line: what the client is given.
+        head: what must be written to its standard input before anything else.
+    """
+
+    line: str
+    head: bytes = b""
+
+
+def encode(script: str, variable: str = "") -> Command:
+    """What runs a script by `sh`, whichever shell the user logs in with (csh and fish quote otherwise).
+
+    Args:
+        variable: NAME=VALUE for its environment.
 
     Raises DeviceError for one that is too long, and for a NUL.
     """
@@ -131,7 +149,10 @@ def encode(script: str) -> str:
     text = "".join(chr(byte) if byte in _PLAIN else f"\\0{byte:03o}" for byte in data)
     if len(text) > COMMAND_BYTES:
         raise DeviceError(f"the command is too long for a device: {len(text)} bytes of {COMMAND_BYTES}")
-    return f"""exec sh -c 'eval "$(printf %b "$1")"' sh '{text}'"""
+    shell = f"env {variable} sh" if variable else "sh"
+    if len(text) <= _LINE_BYTES:
+        return Command(f"""exec {shell} -c 'eval "$(printf %b "$1")"' sh '{text}'""")
+    return Command(f"""exec {shell} -c 'read -r x; eval "$(printf %b "$x")"' sh""", f"{text}\n".encode())
 
 
 def reply_of(stderr: str, mark: str) -> Reply | None:

@@ -123,6 +123,7 @@ _CASES = {
     "local": "tests.devices.case_local:CASE",
     "adb": "tests.devices.case_adb:CASE",
     "ssh": "tests.devices.case_ssh:CASE",
+    "busybox": "tests.devices.case_busybox:CASE",
     "serial": "tests.devices.case_mcu:SERIAL",
     "qemu": "tests.devices.case_mcu:QEMU",
 }
