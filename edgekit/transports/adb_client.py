@@ -26,6 +26,8 @@ from edgekit.transports.uri import DeviceUri
 PROGRAM_VARIABLE = "EDGEKIT_ADB"
 CALL_S = 20.0
 """For one short call; the first may have to start the server."""
+PROBE_S = 8.0
+"""For the first sign of life of a device on a network."""
 SETTLE_S = 10.0
 """For a device that is connecting, or asks its owner about this computer's key."""
 _POLL_S = 0.2
@@ -69,7 +71,7 @@ class AdbClient:
         if len(here) > 1:
             raise DeviceError(f"{self._uri}: two devices have this serial number", "Unplug one of them.")
         state = here[0].state if here else ""
-        if state != "device" and self._uri.host:
+        if self._uri.host and (state != "device" or not self._answers()):
             state = self._connect(known=bool(here))
         elif state in _ON_THE_WAY:
             state = self._settled()
@@ -128,6 +130,11 @@ class AdbClient:
         if error := server_error(str(self._uri), done.stderr):
             raise error
         return done
+
+    def _answers(self) -> bool:
+        """Whether a device that is connected for adb's server is there: it may have left the network without a word."""
+        done = process.run(self.call("true"), timeout_s=PROBE_S, env=self.environment())
+        return done.ending is not Ending.TIME
 
     def _connect(self, known: bool) -> str:
         """`adb connect` says `already connected` for a connection that is dead, so that one is forgotten first."""

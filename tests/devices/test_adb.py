@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -118,6 +120,7 @@ def test_a_line_that_is_silent_from_the_start(phone: Phone, monkeypatch: pytest.
     with _transport(phone) as device:
         device.run(["true"], 10)
     phone.box.stall_after(0)
+    monkeypatch.setattr("edgekit.transports.adb_client.PROBE_S", 1.0)
     monkeypatch.setattr("edgekit.transports.adb_client.CALL_S", 3.0)
     with pytest.raises(DeviceError, match=GONE):
         _transport(phone, Patience(connect_s=2, beat_s=0.3, deserted_s=5, answer_s=2)).open()
@@ -195,6 +198,26 @@ def test_the_server_ends_in_mid_run(phone: Phone, tmp_path: Path, monkeypatch: p
             with _when(begun.exists, server.stop), pytest.raises(DeviceError, match=GONE):
                 device.run(["sh", "-c", "true >/sdcard/begun; sleep 600"], 600)
             assert _eventually(lambda: not _sessions(phone))
+    begun.unlink()
+
+
+_SLEEPER = """
+import sys
+from edgekit.transports.adb import AdbTransport
+from edgekit.transports.uri import parse_device
+with AdbTransport(parse_device(sys.argv[1])) as device:
+    device.run(["sh", "-c", "true >/sdcard/begun; exec sleep 600"], 600)
+"""
+
+
+def test_edgekit_is_killed_in_mid_run(phone: Phone) -> None:
+    begun = phone.folder / "sdcard/begun"
+    with subprocess.Popen([sys.executable, "-c", _SLEEPER, phone.uri]) as edgekit:
+        assert _eventually(begun.exists)
+        edgekit.kill()
+    assert _eventually(lambda: not _sessions(phone))
+    with _transport(phone) as device:
+        assert "sleep 600" not in device.run(["ps", "-A", "-o", "ARGS"], 10).stdout
     begun.unlink()
 
 
