@@ -90,8 +90,9 @@ def deploy_to(device: DeviceUri, release: Release, check: Check | None, options:
             site.ask("trust", {"key": options.trust_key})
         status = site.status()
         if _runs(status, release):
-            health = status.service
-            return Outcome(device, State.ALREADY, release.name, False, health, seconds=time.monotonic() - started)
+            left = str(site.ask("tidy", {}, options.seen).get("recovered", "")) if status.untidy else ""
+            seconds = time.monotonic() - started
+            return Outcome(device, State.ALREADY, release.name, health=status.service, recovered=left, seconds=seconds)
         recovered = _stage(site, release, options)
         words = check(device, transport) if check is not None else "not checked"
         request = {"name": release.name, "at": _now(), "health_s": options.health_s}

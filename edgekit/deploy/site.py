@@ -58,6 +58,7 @@ class Status:
     Attributes:
         since: when `current` was switched to, by the clock of the machine that deployed (UTC, ISO 8601).
         unconfirmed: whether a switch was interrupted; the next deployment settles it.
+        untidy: whether an interrupted deployment has left files; the next one removes them.
         last_error: why the last switch was undone, if it was.
         key: the short name of the public key that the board trusts, or what is wrong with it; empty for none.
         service: what the service does, in words.
@@ -67,6 +68,7 @@ class Status:
     previous: Standing | None
     since: str
     unconfirmed: bool
+    untidy: bool
     last_error: str
     key: str
     service: str
@@ -122,6 +124,7 @@ class Site:
             current=_standing(answer.get("current")),
             previous=_standing(answer.get("previous")),
             unconfirmed=answer.get("unconfirmed") is True,
+            untidy=answer.get("untidy") is True,
             **texts,
         )
 

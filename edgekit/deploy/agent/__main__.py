@@ -25,7 +25,7 @@ def main(command: str, request_path: str, detached: str = "") -> None:
 
     What switches runs in a process that is `detached`: a lost connection does not end it.
     """
-    works = {"status": Board.status, "trust": Board.trust, "stage": Board.stage}
+    works = {"status": Board.status, "trust": Board.trust, "stage": Board.stage, "tidy": Board.tidy}
     switching = {"activate": Board.activate, "rollback": Board.rollback}
     if command in switching and not detached:
         _detach(command, request_path)

@@ -41,10 +41,19 @@ class Board:
             "previous": self._told(PREVIOUS),
             "since": str(state.get("since", "")),
             "unconfirmed": _pending(state) is not None,
+            "untidy": self._untidy(),
             "last_error": str(state.get("last_error", "")),
             "key": self._keys.told(),
             "service": health,
         }
+
+    def tidy(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Settle and remove what an interrupted deployment left."""
+        step(Step.RECOVER)
+        recovered = self._recover()
+        step(Step.PRUNE)
+        self._prune()
+        return {"recovered": recovered or "the leftovers of an interrupted deployment were removed"}
 
     def trust(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Trust a public key where none is trusted; the same one again is no error."""
@@ -198,6 +207,13 @@ class Board:
                 files.remove(gone)
                 entry.rename(gone)
                 files.remove(gone)
+
+    def _untidy(self) -> bool:
+        """Whether an interrupted deployment has left something."""
+        kept = {(self.root / link).resolve().name for link in (CURRENT, PREVIOUS)}
+        releases = {entry.name for entry in self._releases.iterdir()} if self._releases.is_dir() else set()
+        staged = any(self._staging.iterdir()) if self._staging.is_dir() else False
+        return bool(releases - kept) or staged or any(self.root.glob(".tmp-*"))
 
     def _describe(self, folder: Path, manifest: Mapping[str, Any], request: Mapping[str, Any]) -> None:
         """Put the service's program and what we know of the release beside the bundle's files."""

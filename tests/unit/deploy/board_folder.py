@@ -71,14 +71,14 @@ class Reply:
 
 
 class BoardFolder:
-    """A home folder, short enough for a socket's path."""
+    """A home folder: a new one, short enough for a socket's path, or that of a board of the lab."""
 
-    def __init__(self, python: str = sys.executable) -> None:
-        self.home = Path(tempfile.mkdtemp(prefix="ek-"))
+    def __init__(self, home: Path | None = None) -> None:
+        self.home = home or Path(tempfile.mkdtemp(prefix="ek-"))
         self.root = self.home / "edgekit"
         self.uploads = self.home / "session"
-        self.uploads.mkdir()
-        self.python = python
+        self.uploads.mkdir(exist_ok=True)
+        self.python = sys.executable
         (self.uploads / AGENT).write_bytes(agent_archive())
 
     def remove(self) -> None:
