@@ -17,21 +17,23 @@ import pytest
 from edgekit.core.cache import default_cache_folder
 from edgekit.core.records import canonical_json, to_record
 from edgekit.lab.debs import root_filesystem
+from edgekit.lab.members import MEMBERS
+from edgekit.lab.phone import phone_root
 from edgekit.lab.raspbian import raspbian
 from edgekit.transports.lab_devices import LabDevice, start_of
 from tests.cli.run import edgekit, said
 from tests.devices.need import need
 
-need("bwrap", "sshd", "ssh", "qemu-aarch64-static", "qemu-arm-static")
+need("bwrap", "sshd", "ssh", "adb", "qemu-aarch64-static", "qemu-arm-static")
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache of our own, so that the fleet is ours, with the root filesystem of the user's."""
-    root = root_filesystem(raspbian("arm64"))
+    """A cache of our own, so that the fleet is ours, with the root filesystems of the user's."""
     folder = tmp_path_factory.mktemp("cache")
     (folder / "lab").mkdir()
-    (folder / "lab" / root.name).symlink_to(root)
+    for root in (root_filesystem(raspbian("arm64")), root_filesystem(raspbian("armhf")), phone_root()):
+        (folder / "lab" / root.name).symlink_to(root)
     assert default_cache_folder() != folder
     yield folder
     edgekit("lab", "down", cache=folder)
@@ -79,6 +81,17 @@ def test_status_lists_what_answers(fleet: Path, cache: Path) -> None:
     assert done.stdout.rstrip().endswith("answers")
     told = json.loads(edgekit("lab", "status", "--json", "-", cache=cache).stdout)
     assert [(row["uri"], row["trouble"]) for row in told["results"]] == [(_record(fleet).uri, "")]
+
+
+def test_the_whole_fleet_starts_and_answers(cache: Path) -> None:
+    need(*(program for member in MEMBERS.values() for program in member.programs))
+    done = edgekit("lab", "up", cache=cache)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(edgekit("lab", "status", "--json", "-", cache=cache).stdout)
+    assert {row["name"]: row["trouble"] for row in told["results"]} == dict.fromkeys(MEMBERS, "")
+    assert {row["uri"].partition(":")[0] for row in told["results"]} == {"adb", "ssh", "serial"}
+    ended = edgekit("lab", "down", cache=cache).stdout
+    assert sorted(ended.removeprefix("ended: ").strip().split(", ")) == sorted(MEMBERS)
 
 
 def test_exports_lead_ssh_itself_to_the_board(fleet: Path, cache: Path) -> None:
