@@ -8,6 +8,7 @@ from collections.abc import Callable
 from edgekit.core.errors import DeviceError
 from edgekit.core.registry import Registry
 from edgekit.transports.base import Found, Transport
+from edgekit.transports.lab_devices import lab_devices
 from edgekit.transports.uri import DeviceUri
 
 TRANSPORTS: Registry[Callable[[DeviceUri], Transport]] = Registry(
@@ -31,7 +32,12 @@ def transport_for(device: DeviceUri) -> Transport:
 
 
 def discover(name: str) -> tuple[Found, ...]:
-    """What the transport called `name` can reach now: its module's `discover`. Takes a few seconds at most."""
+    """What the transport called `name` can reach now: the lab's devices, then what its module's `discover` finds.
+
+    Takes a few seconds at most.
+    """
     module = importlib.import_module(TRANSPORTS.load(name).__module__)
     find: Callable[[], tuple[Found, ...]] = module.discover
-    return find()
+    ours = (device for device in lab_devices() if device.uri.startswith(f"{name}:") and device.running())
+    lab = {device.uri: Found(device.uri, f"{device.what} (edgekit lab)") for device in ours}
+    return (*lab.values(), *(found for found in find() if found.uri not in lab))
