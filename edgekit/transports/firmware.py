@@ -54,7 +54,12 @@ class Machine:
 MACHINES = (
     Machine("mps2-an385", "Cortex-M3", ("-mcpu=cortex-m3",)),
     Machine("mps2-an386", "Cortex-M4F", ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")),
-    Machine("mps2-an500", "Cortex-M7", ("-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard")),
+    Machine(
+        "mps2-an500",
+        "Cortex-M7",
+        ("-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"),
+        store_at=0x60000000,
+    ),
     Machine(
         "mps3-an547",
         "Cortex-M55",

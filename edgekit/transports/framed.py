@@ -206,9 +206,7 @@ class FramedTransport:
         if self._line is None:
             raise DeviceError(f"{self._uri}: not open")
         if self._board is not None and len(payload) > self._board.payload_bytes:
-            raise _Refused(
-                f"its words are too long for this board: {len(payload)} of {self._board.payload_bytes} bytes"
-            )
+            raise _Refused(f"too long for this board: {len(payload)} of {self._board.payload_bytes} bytes")
         line, exchange = self._line, self._exchange
         deadline = time.monotonic() + self._patience.silence_s
         data = exchange.request(kind, payload)

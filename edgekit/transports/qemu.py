@@ -23,6 +23,7 @@ PROGRAM = "qemu-system-arm"
 _CHUNK_BYTES = 1 << 16
 _WRITE_S = 10.0
 _END_S = 5.0
+_UNLESS_ORPHAN = '[ "$PPID" = "$0" ] && exec "$@"'  # we may have ended before setpriv could ask for the signal
 
 
 def qemu_transport(uri: DeviceUri) -> FramedTransport:
@@ -55,9 +56,12 @@ def qemu_words(machine: Machine, serial: str) -> list[str]:
 
 
 def start_qemu(words: list[str], stdin: int, stdout: int) -> subprocess.Popen[bytes]:
-    """Start it in a process group of its own; it ends when we end, where there is setpriv (util-linux)."""
+    """Start it in a process group of its own. Where there is setpriv (util-linux), it ends with the thread that starts it.
+
+    So open a session in the thread that uses it. Raises MissingError where the program cannot be started.
+    """
     setpriv = shutil.which("setpriv")
-    prefix = [setpriv, "--pdeathsig", "KILL"] if setpriv else []
+    prefix = [setpriv, "--pdeathsig", "KILL", "sh", "-c", _UNLESS_ORPHAN, str(os.getpid())] if setpriv else []
     try:
         return subprocess.Popen(
             [*prefix, *words], stdin=stdin, stdout=stdout, stderr=subprocess.DEVNULL, start_new_session=True, bufsize=0

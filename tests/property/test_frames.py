@@ -151,6 +151,32 @@ def test_a_bad_line_loses_nothing(agent: HostAgent, content: bytes, faults: list
     assert line.done(Kind.POLL) == b"\1\0\0\0\0" + struct.pack("<BH", 1, len(text)) + text
 
 
+def _push(line: BadLine, name: bytes, content: bytes) -> bool:
+    """Whether the board took it."""
+    if line.ask(Kind.BEGIN, struct.pack("<I", len(content)) + name).kind is Kind.REFUSED:
+        return False
+    for offset in range(0, len(content), 2044):
+        line.done(Kind.DATA, struct.pack("<I", offset) + content[offset : offset + 2044])
+    line.done(Kind.END, hashlib.sha256(content).digest())
+    return True
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c", b"d/e"]), st.integers(0, 30_000)), max_size=12))
+def test_files_that_replace_one_another_stay_whole(agent: HostAgent, pushes: list[tuple[bytes, int]]) -> None:
+    line, kept = BadLine(agent, []), dict[bytes, bytes]()
+    line.done(Kind.HELLO)
+    for number, (name, size) in enumerate(pushes):
+        content = hashlib.shake_256(bytes([number])).digest(size)
+        fits = size <= 65536 - sum(map(len, kept.values()))
+        assert _push(line, name, content) == fits
+        if fits:
+            kept[name] = content
+    for name, content in kept.items():
+        line.done(Kind.RUN, b"sha256sum\0" + name + b"\0")
+        assert line.done(Kind.POLL)[8:].decode().strip() == hashlib.sha256(content).hexdigest()
+
+
 def test_requests_that_make_no_sense_are_refused(agent: HostAgent) -> None:
     line = BadLine(agent, [])
     line.done(Kind.HELLO)

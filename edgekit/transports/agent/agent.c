@@ -293,7 +293,11 @@ static void on_frame(const struct frame *frame) {
 static bool take_bytes(void) {
   struct frame frame;
   bool any = false;
-  for (int byte = board_read(); byte >= 0; byte = board_read()) {
+  while (!kill_wanted) { /* what follows a kill waits until the program has gone */
+    int byte = board_read();
+    if (byte < 0) {
+      break;
+    }
     any = true;
     if (frame_feed(&decoder, (uint8_t)byte, &frame)) {
       on_frame(&frame);
@@ -305,14 +309,18 @@ static bool take_bytes(void) {
   return any;
 }
 
+static bool host_gone(void) {
+  uint64_t now = machine_us();
+  return now > heard_us && now - heard_us > HOST_GONE_US;
+}
+
 int agent_tick(void) {
   if (inside) {
     return 0;
   }
   enter();
   take_bytes();
-  bool gone = machine_us() - heard_us > HOST_GONE_US;
-  bool end = kill_wanted || gone;
+  bool end = kill_wanted || host_gone();
   leave();
   return end ? -SIGNAL_KILL : 0;
 }
@@ -338,7 +346,7 @@ static void wait_for_room(void) {
     if (!take_bytes()) {
       machine_idle();
     }
-    if (kill_wanted || machine_us() - heard_us > HOST_GONE_US) {
+    if (kill_wanted || host_gone()) {
       machine_leave(-SIGNAL_KILL);
     }
   }

@@ -13,6 +13,7 @@
 #define SYSTICK_CONTROL REGISTER(0xE000E010u)
 #define SYSTICK_RELOAD REGISTER(0xE000E014u)
 #define SYSTICK_VALUE REGISTER(0xE000E018u)
+#define INTERRUPT_STATE REGISTER(0xE000ED04u) /* bit 26: a tick is pending */
 #define RESET_CONTROL REGISTER(0xE000ED0Cu)
 #define PRIORITY_SYSTICK REGISTER(0xE000ED20u)
 #define FAULT_STATUS REGISTER(0xE000ED28u)
@@ -82,12 +83,17 @@ void machine_start(void) {
   }
 }
 
+/* In an interrupt the tick that has just come is pending and not counted yet. */
 uint64_t machine_us(void) {
-  uint32_t before, value;
+  uint32_t before, value, pending;
   do {
     before = ticks;
     value = SYSTICK_VALUE;
+    pending = INTERRUPT_STATE & (1u << 26);
   } while (before != ticks);
+  if (pending != 0u && value > TICK_CYCLES / 2u) {
+    before++;
+  }
   uint32_t part = (TICK_CYCLES - 1u - value) / (BOARD_HZ / 1000000u);
   return (uint64_t)before * (1000000u / TICKS_PER_SECOND) + part;
 }

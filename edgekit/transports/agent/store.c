@@ -10,7 +10,6 @@ struct coming {
   uint8_t *data;
   uint32_t size;
   uint32_t have;
-  struct sha256 hash;
 };
 
 static uint8_t *memory;
@@ -104,7 +103,6 @@ const char *store_begin(const char *name, uint32_t size) {
   coming.size = size;
   coming.have = 0;
   coming.open = true;
-  sha256_start(&coming.hash);
   return 0;
 }
 
@@ -114,18 +112,20 @@ const char *store_write(uint32_t offset, const uint8_t *data, uint32_t size) {
     return "the pieces do not follow one another";
   }
   memcpy(coming.data + coming.have, data, size);
-  sha256_add(&coming.hash, data, size);
   coming.have += size;
   return 0;
 }
 
 const char *store_end(const uint8_t digest[32]) {
+  struct sha256 hash;
   uint8_t mine[32];
   if (!coming.open || coming.have != coming.size) {
     coming.open = false;
     return "it did not come whole";
   }
-  sha256_end(&coming.hash, mine);
+  sha256_start(&hash);
+  sha256_add(&hash, coming.data, coming.size); /* as the memory gives it back, not as it came */
+  sha256_end(&hash, mine);
   if (memcmp(mine, digest, sizeof mine) != 0) {
     coming.open = false;
     return "its SHA-256 differs from what was sent";
