@@ -66,11 +66,12 @@ def test_anything_else_is_refused_with_the_forms(text: str) -> None:
     assert len(caught.value.message) < 400
 
 
-def test_only_local_is_there_yet_and_the_error_says_so() -> None:
-    assert list(TRANSPORTS) == ["local"]
-    for text in ("ssh:pi@host", "adb:x", "serial:/dev/ttyACM0", "qemu:mps2-an386"):
-        with pytest.raises(DeviceError, match="measures on local only"):
-            transport_for(parse_device(text))
+def test_each_way_of_writing_a_device_has_a_transport() -> None:
+    texts = ("local", "ssh:pi@host", "adb:x", "serial:/dev/ttyACM0", "qemu:mps2-an386")
+    assert sorted(TRANSPORTS) == sorted(parse_device(text).transport for text in texts)
+    assert all(callable(transport_for(parse_device(text)).open) for text in texts)
+    with pytest.raises(DeviceError, match="measures on .*local"):
+        transport_for(DeviceUri("usb"))
 
 
 @pytest.mark.parametrize("text", ["", "/etc/passwd", "../x", "a/../../x", "-rf", "a\nb", "a\0b", "a\x7f"])
