@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import queue
 import threading
@@ -16,6 +17,7 @@ from edgekit.transports.uri import DeviceUri, parse_device
 
 T = TypeVar("T")
 _LEAVE_S = 30.0
+_STEP_S = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +114,7 @@ def on_each(
         for thread in threads:
             thread.start()
         for _ in threads:
-            take(ended.get())
+            take(_wait(ended))
     except BaseException:
         _stop(threads)
         while not ended.empty():
@@ -127,6 +129,13 @@ class _Ended(Generic[T]):
 
     outcome: Outcome[T] | None
     bug: Exception | None = None
+
+
+def _wait(ended: queue.SimpleQueue[_Ended[T]]) -> _Ended[T]:
+    """The next that ends; in short steps, because a signal that another thread caught does not wake a long wait."""
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return ended.get(timeout=_STEP_S)
 
 
 def _run(device: DeviceUri, work: Callable[[DeviceUri], T], ended: queue.SimpleQueue[_Ended[T]]) -> None:
