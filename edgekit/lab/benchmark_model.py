@@ -194,11 +194,10 @@ class Run:
         path = self.flags["result_file_path"]
         if not path:
             return
-        spread = math.sqrt(mean([(t - mean(regular)) ** 2 for t in regular])) if regular else 0.0
         low, high = (min(regular), max(regular)) if regular else (0, 0)
         tail = (percentile(regular, 50), percentile(regular, 5), percentile(regular, 95))
         first = warmup[0] if warmup else 0
-        times = (mean(regular), low, high, spread, *tail, init_us, first, mean(warmup))
+        times = (mean(regular), low, high, deviation(regular), *tail, init_us, first, mean(warmup))
         latency = b"".join(number(place, t / 1000) for place, t in enumerate(times, 1))
         memory = varint_field(1, kilobytes[0]) + varint_field(2, kilobytes[1])
         if self.flags["report_peak_memory_footprint"]:
@@ -422,7 +421,7 @@ def statistics(times: list[int]) -> str:
         return "count=0"
     if min(times) == max(times):
         return f"count={len(times)} curr={times[-1]}" + ("(all same)" if len(times) > 1 else "")
-    spread = int(math.sqrt(mean([(t - mean(times)) ** 2 for t in times])))
+    spread = int(deviation(times))
     ends = f"first={times[0]} curr={times[-1]} min={min(times)} max={max(times)} avg={mean(times):g} std={spread}"
     quantiles = f"p5={percentile(times, 5)} median={percentile(times, 50)} p95={percentile(times, 95)}"
     return f"count={len(times)} {ends} {quantiles}"
@@ -430,6 +429,11 @@ def statistics(times: list[int]) -> str:
 
 def mean(values: Any) -> float:
     return sum(values) / len(values) if values else 0.0
+
+
+def deviation(times: list[int]) -> float:
+    middle = mean(times)
+    return math.sqrt(mean([(t - middle) ** 2 for t in times]))
 
 
 def percentile(times: list[int], percent: int) -> int:

@@ -6,6 +6,7 @@ then the profile in a start of its own.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,16 +50,30 @@ _PLAIN = PhoneOptions()
 
 
 @dataclass(frozen=True, slots=True)
-class _Check:
-    """One check of one bundle on one phone."""
+class Station:
+    """An open phone with the tool on it; `before` is what it told of itself then, `mask` is taskset's."""
 
-    bundle: Bundle
     phone: Phone
     engine: Engine
-    model: Model
-    ops: tuple[ModelOp, ...]
+    tool: Tool
+    before: Facts
     mask: str
     options: CheckOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One bundle at a station."""
+
+    station: Station
+    bundle: Bundle
+    model: Model
+    ops: tuple[ModelOp, ...]
+
+    @property
+    def options(self) -> CheckOptions:
+        """How to measure."""
+        return self.station.options
 
 
 def measure_on_phone(
@@ -75,32 +90,65 @@ def measure_on_phone(
     this phone, DeviceError where the phone, the tool or what it wrote fails, UsageError for options that the tool has
     not and for a bundle without golden samples.
     """
-    if bundle.golden is None or bundle.manifest.golden is None:
-        raise UsageError(f"{bundle.folder} has no golden samples to compare with", "build it with calibration samples")
-    engine = Engine(options.threads, options.kernels, options.accelerator, extras)
-    phone = Phone(device, transport, options.timeout_s)
-    with _steps(progress, f"check on {device}", 2 + FEWEST + options.profile):
-        before = phone.facts()
-        tool = find_tool(options.benchmark_model, before.abis, before.lab, device)
-        check = _prepare(bundle, phone, engine, tool, before, options)
+    with steps(progress, f"check on {device}", 2 + FEWEST + options.profile):
+        station = settle_in(transport, device, options, extras)
+        check = bring(station, bundle, MODEL)
         progress.advance()
-        parity = _parity(check)
+        parity = prove(check)
         progress.advance()
         launches, log = _timed(check, progress)
-        after = phone.facts()
+        after = station.phone.facts()
         rows, why, log = _profiled(check, log)
         if options.profile:
             progress.advance()
     task = _task(check, progress)
-    return _measurement(check, _Taken(tool, before, after, parity, launches, rows, why, log, task))
+    return _measurement(check, _Taken(after, parity, launches, rows, why, log, task))
+
+
+def settle_in(transport: Transport, device: str, options: CheckOptions, extras: PhoneOptions = _PLAIN) -> Station:
+    """Look at the phone and push the tool for it. Errors as in `measure_on_phone`."""
+    engine = Engine(options.threads, options.kernels, options.accelerator, extras)
+    phone = Phone(device, transport, options.timeout_s)
+    before = phone.facts()
+    tool = find_tool(options.benchmark_model, before.abis, before.lab, device)
+    if not can_prove(phone.install(tool)):
+        raise MissingError(
+            f"{device}: {tool.path} takes no inputs from files, so that parity cannot be proved",
+            "it may be the tool of LiteRT's compiled models: use the one of tflite/tools/benchmark",
+        )
+    return Station(phone, engine, tool, before, big_cores(before.max_khz) if extras.big_cores else "", options)
+
+
+def bring(station: Station, bundle: Bundle, file: str) -> Check:
+    """Push the bundle's model under a name. Raises UsageError where it has no golden samples."""
+    if bundle.golden is None or bundle.manifest.golden is None:
+        raise UsageError(f"{bundle.folder} has no golden samples to compare with", "build it with calibration samples")
+    station.phone.push(file, bundle.model_bytes)
+    parsed = read(bundle.model_bytes)
+    model = Model(file, _signature(parsed), bundle.manifest.inputs, bundle.manifest.outputs)
+    return Check(station, bundle, model, tuple(ModelOp(op.name, op.custom_name or op.kind) for op in parsed.main.ops))
+
+
+def prove(check: Check) -> Parity:
+    """Whether the phone computes the golden outputs."""
+    golden, spec, engine = check.bundle.golden, check.bundle.manifest.golden, check.station.engine
+    assert golden is not None and spec is not None  # `bring` has looked
+    found = run_samples(check.station.phone, engine, check.model, inputs_of(golden, check.model.inputs))
+    allowed, kernels, words = bounds(spec, golden, engine)
+    judged = judge_parity(golden.outputs, found, allowed, kernels)
+    return dataclasses.replace(judged, note="; ".join(part for part in (judged.note, words) if part))
+
+
+def start(check: Check, timing: Timing, result: str) -> tuple[Launch, ToolLog]:
+    """Start the tool once, timed; `result` is a name that no start had before."""
+    station = check.station
+    return launch(station.phone, station.engine, _job(check, timing, result), station.mask)
 
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
     """All that was taken on the phone; `why` says in words why there is no profile."""
 
-    tool: Tool
-    before: Facts
     after: Facts
     parity: Parity
     launches: tuple[Launch, ...]
@@ -108,21 +156,6 @@ class _Taken:
     why: str
     log: ToolLog
     task: TaskAccuracy | None
-
-
-def _prepare(bundle: Bundle, phone: Phone, engine: Engine, tool: Tool, facts: Facts, options: CheckOptions) -> _Check:
-    """Tool and model on the phone. Raises MissingError for a tool that cannot prove what the phone computes."""
-    if not can_prove(phone.install(tool)):
-        raise MissingError(
-            f"{phone.device}: {tool.path} takes no inputs from files, so that parity cannot be proved",
-            "it may be the tool of LiteRT's compiled models: use the one of tflite/tools/benchmark",
-        )
-    phone.push(MODEL, bundle.model_bytes)
-    parsed = read(bundle.model_bytes)
-    model = Model(MODEL, _signature(parsed), bundle.manifest.inputs, bundle.manifest.outputs)
-    ops = tuple(ModelOp(op.name, op.custom_name or op.kind) for op in parsed.main.ops)
-    mask = big_cores(facts.max_khz) if engine.phone.big_cores else ""
-    return _Check(bundle, phone, engine, model, ops, mask, options)
 
 
 def _signature(model: graph.Model) -> str:
@@ -133,26 +166,7 @@ def _signature(model: graph.Model) -> str:
     return mine[0] if mine else model.signatures[0].key
 
 
-def _parity(check: _Check) -> Parity:
-    """Whether the phone computes the golden outputs."""
-    golden, spec = check.bundle.golden, check.bundle.manifest.golden
-    assert golden is not None and spec is not None  # measure_on_phone has looked
-    found = run_samples(check.phone, check.engine, check.model, inputs_of(golden, check.model.inputs))
-    allowed, kernels, words = bounds(spec, golden, check.engine)
-    judged = judge_parity(golden.outputs, found, allowed, kernels)
-    note = "; ".join(part for part in (judged.note, words) if part)
-    return Parity(
-        judged.passed,
-        judged.nearness,
-        judged.max_difference,
-        judged.bound,
-        judged.sample_count,
-        judged.first_difference,
-        note,
-    )
-
-
-def _timed(check: _Check, progress: Progress) -> tuple[tuple[Launch, ...], ToolLog]:
+def _timed(check: Check, progress: Progress) -> tuple[tuple[Launch, ...], ToolLog]:
     """Starts of the tool: as many as the runs are shared out to, or until the median is known."""
     launches: list[Launch] = []
     log = ToolLog()
@@ -160,69 +174,72 @@ def _timed(check: _Check, progress: Progress) -> tuple[tuple[Launch, ...], ToolL
     more = check.options.runs is None
     while planned or (more and not enough(launches)):
         timing = planned.pop(0) if planned else timings(None, check.options.warmup)[0]
-        one, log = launch(check.phone, check.engine, _job(check, timing, f"result{len(launches)}.pb"), check.mask)
+        one, log = start(check, timing, f"result{len(launches)}.pb")
         launches.append(one)
         if len(launches) <= FEWEST:
             progress.advance()
     return tuple(launches), log
 
 
-def _job(check: _Check, timing: Timing, result: str = "", profile: str = "") -> Job:
+def _job(check: Check, timing: Timing, result: str = "", profile: str = "") -> Job:
     return Job(check.model.file, timing, check.model.signature, result=result, profile=profile)
 
 
-def _profiled(check: _Check, log: ToolLog) -> tuple[tuple[Row, ...], str, ToolLog]:
+def _profiled(check: Check, log: ToolLog) -> tuple[tuple[Row, ...], str, ToolLog]:
     """The operators' rows, or why there are none; and the log that tells of delegates."""
     if not check.options.profile:
         return (), "", log
     runs = min(check.options.runs or _PROFILE_RUNS, _PROFILE_RUNS)
     timing = Timing(runs, 1, ONCE.min_s, ONCE.warmup_min_s, ONCE.max_s)
-    phone = check.phone
-    result = phone.run(check.engine, _job(check, timing, profile=_PROFILE), check.mask)
+    station, phone = check.station, check.station.phone
+    result = phone.run(station.engine, _job(check, timing, profile=_PROFILE), station.mask)
+    text = phone.pull(_PROFILE).decode("utf-8", "replace") if phone.has(_PROFILE) else result.stdout
     try:
         profiled = phone.finish(result)
-        text = phone.pull(_PROFILE).decode("utf-8", "replace") if phone.has(_PROFILE) else result.stdout
         return parse_profile(text, phone.device), "", profiled
     except DeviceError as error:
         return (), f"There are no times by operator: {error.message}", log
 
 
-def _task(check: _Check, progress: Progress) -> TaskAccuracy | None:
+def _task(check: Check, progress: Progress) -> TaskAccuracy | None:
     """The task's accuracy with outputs of the phone, where samples were given."""
     if check.options.evaluation is None:
         return None
     return measure_task(check.bundle, check.options.evaluation, _chunks(check), progress)
 
 
-def _chunks(check: _Check) -> RunChunk:
-    return lambda arrays: run_samples(check.phone, check.engine, check.model, arrays)
+def _chunks(check: Check) -> RunChunk:
+    return lambda arrays: run_samples(check.station.phone, check.station.engine, check.model, arrays)
 
 
-def _measurement(check: _Check, taken: _Taken) -> Measurement:
+def _measurement(check: Check, taken: _Taken) -> Measurement:
     footprints = [one.footprint_bytes for one in taken.launches if one.footprint_bytes is not None]
     firsts = sorted(taken.launches, key=lambda one: one.init_us)
-    middle = firsts[len(firsts) // 2]
+    middle, station = firsts[len(firsts) // 2], check.station
     return Measurement(
-        device=check.phone.device,
+        device=station.phone.device,
         target=check.bundle.manifest.target.name,
         model_sha256=sha256_bytes(check.bundle.model_bytes),
-        latency=summary(taken.launches, taken.before.health, taken.after.health),
+        latency=summary(taken.launches, station.before.health, taken.after.health),
         init_us=middle.init_us,
         first_inference_us=middle.first_us,
         memory=Memory(max(footprints), _MEMORY) if footprints else None,
         profile=placement.profile(taken.rows, check.ops) if taken.rows else Profile((), taken.why),
         parity=taken.parity,
-        conditions=_conditions(check, taken),
-        placement=placement.place(taken.log, taken.rows, check.ops, check.engine),
+        conditions=conditions(station, taken.after, taken.log.lab),
+        placement=placement.place(taken.log, taken.rows, check.ops, station.engine),
         scope=f"signature {check.model.signature}" if check.model.signature else "",
         task=taken.task,
         warnings=tuple(_warnings(check, taken)),
     )
 
 
-def _conditions(check: _Check, taken: _Taken) -> Conditions:
-    """Under what it ran, and when (the only clock here). Battery, power saving and screen are of the system's words."""
-    facts = taken.before
+def conditions(station: Station, after: Facts, lab: str) -> Conditions:
+    """Under what it ran, and when (the only clock here). Battery, power saving and screen are of the system's words.
+
+    `lab` is what the lab's program said of itself.
+    """
+    facts, engine = station.before, station.engine
     battery = f"battery {facts.battery}" if facts.battery else ""
     return Conditions(
         cpu=facts.soc or facts.model,
@@ -230,29 +247,30 @@ def _conditions(check: _Check, taken: _Taken) -> Conditions:
         system="; ".join(part for part in (facts.system, battery, facts.state) if part),
         cores=facts.cores,
         governor=facts.governor,
-        threads=check.engine.threads,
-        kernels=check.engine.kernels.value,
-        runtime="benchmark_model of edgekit's lab" if taken.tool.of_the_lab else "benchmark_model",
-        runtime_version=taken.log.lab.partition("(on ")[2].rstrip(")") or f"sha256 {taken.tool.sha256[:12]}",
+        threads=engine.threads,
+        kernels=engine.kernels.value,
+        runtime="benchmark_model of edgekit's lab" if station.tool.of_the_lab else "benchmark_model",
+        runtime_version=lab.partition("(on ")[2].rstrip(")") or f"sha256 {station.tool.sha256[:12]}",
         python="",
         taken_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         board=facts.board,
         emulated=facts.emulated,
         before=facts.health,
-        after=taken.after.health,
+        after=after.health,
     )
 
 
-def _warnings(check: _Check, taken: _Taken) -> Iterator[str]:
+def _warnings(check: Check, taken: _Taken) -> Iterator[str]:
+    station = check.station
     yield from _misfit(check.bundle.manifest.target)
-    if "power saving on" in taken.before.state:
+    if "power saving on" in station.before.state:
         yield "Power saving is on: the phone holds its clocks down."
-    if "screen off" in taken.before.state:
+    if "screen off" in station.before.state:
         yield "The screen is off: some phones hold their clocks down then."
-    if check.engine.accelerator is not Accelerator.CPU:
+    if station.engine.accelerator is not Accelerator.CPU:
         yield from _fallen(check, taken)
-    if taken.before.hidden:
-        yield f"The phone does not let us read: {', '.join(taken.before.hidden)}."
+    if station.before.hidden:
+        yield f"The phone does not let us read: {', '.join(station.before.hidden)}."
 
 
 def _misfit(target: TargetRef) -> Iterator[str]:
@@ -260,16 +278,18 @@ def _misfit(target: TargetRef) -> Iterator[str]:
         yield f"Built for {target.title}, which is no phone: its budget and kernels are another device's."
 
 
-def _fallen(check: _Check, taken: _Taken) -> Iterator[str]:
+def _fallen(check: Check, taken: _Taken) -> Iterator[str]:
     """A delegate that was asked for and did less than all."""
-    where = placement.place(taken.log, taken.rows, check.ops, check.engine)
-    name = check.engine.accelerator.value.upper()
+    station = check.station
+    where = placement.place(taken.log, taken.rows, check.ops, station.engine)
+    name = station.engine.accelerator.value.upper()
     if where.operators_taken is None or where.operators_taken < where.operators_total:
         yield f"The {name} took {where.operators_taken or 0} of {where.operators_total} operators: {where.note}."
 
 
 @contextmanager
-def _steps(progress: Progress, label: str, total: int) -> Iterator[None]:
+def steps(progress: Progress, label: str, total: int) -> Iterator[None]:
+    """A piece of work that is told of, and has ended also where it fails."""
     progress.start(label, total)
     try:
         yield

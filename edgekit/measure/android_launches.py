@@ -2,8 +2,8 @@
 
 The tool gives no single times, only a summary for each start, in whole microseconds. So it is started several times,
 and the medians of the starts are the samples: what differs between two starts of a program (memory layout, clock, heat)
-is then in the interval, which a single start hides. Its p95 stands for p90 and its maximum for p99: they cannot be
-smaller, so that no limit is kept by what was not measured.
+is then in the interval, which a single start hides. Of the starts' p95 the median stands for p90, of their maxima for
+p99: a start's own p90 and p99 are not above these, so that no limit is kept by what was not measured.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def summary(launches: Sequence[Launch], before: Health, after: Health) -> Latenc
     return Latency(
         p50_us=p50,
         p90_us=p95,
-        p99_us=max(one.max_us for one in launches),
+        p99_us=percentile([one.max_us for one in launches], 50),
         min_us=min(one.min_us for one in launches),
         max_us=max(one.max_us for one in launches),
         count=sum(one.count for one in launches),

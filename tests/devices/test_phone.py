@@ -14,11 +14,14 @@ from edgekit.core.progress import Silent
 from edgekit.graph.codec import write
 from edgekit.lab import benchmark_model
 from edgekit.lab.phone import Phone
+from edgekit.measure.android_turns import turns_on_phone
 from edgekit.measure.check import check_bundle
+from edgekit.measure.evaluation import EvaluationSamples
 from edgekit.measure.measurement import Measurement, Nearness
 from edgekit.measure.options import Accelerator, CheckOptions
 from edgekit.runtime.litert import Kernels
-from edgekit.transports.uri import parse_device
+from edgekit.transports.registry import transport_for
+from edgekit.transports.uri import LOCAL, parse_device
 from tests.small_models import custom_op_model
 from tests.unit.measure.android.bundles import float_bundle, int8_bundle, mixed_bundle
 
@@ -174,6 +177,26 @@ def test_the_labs_program_is_not_for_a_real_phone(phone: Phone, tmp_path: Path) 
             checked(float_bundle(tmp_path / "b"), phone, options)
     finally:
         label.write_text(words)
+
+
+def test_two_bundles_in_turns(phone: Phone, tmp_path: Path) -> None:
+    pair = float_bundle(tmp_path / "a"), int8_bundle(tmp_path / "b")
+    with transport_for(parse_device(phone.uri)) as transport:
+        found = turns_on_phone(pair, transport, phone.uri, dataclasses.replace(QUICK, warmup=1), Silent(), blocks=2)
+    assert (len(found.a_us), len(found.b_us)) == (2, 2)
+    assert found.conditions.emulated
+
+
+def test_the_task_is_measured_there(phone: Phone, tmp_path: Path) -> None:
+    bundle = float_bundle(tmp_path / "b")
+    rng = np.random.default_rng(3)
+    np.savez(tmp_path / "e.npz", x=rng.random((70, 8, 8, 3), np.float32), y=rng.integers(0, 4, 70))
+    samples = EvaluationSamples.of(bundle, tmp_path / "e.npz")
+    task = checked(bundle, phone, dataclasses.replace(QUICK, evaluation=samples)).task
+    assert task is not None
+    assert task.sample_count == 70
+    here = check_bundle(bundle, LOCAL, dataclasses.replace(QUICK, evaluation=samples), Silent()).task
+    assert here == task  # the same kernels on the same machine
 
 
 def test_heat_and_a_flat_battery_are_told(phone: Phone, tmp_path: Path) -> None:
