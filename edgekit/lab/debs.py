@@ -145,6 +145,7 @@ class _Apt:
             "APT::Sandbox::User": "",
             "APT::Install-Recommends": "false",
             "Acquire::Languages": "none",
+            "APT::Update::Error-Mode": "any",  # else a mirror out of reach is a warning
             "Acquire::Retries": "3",
             "Debug::NoLocking": "1",
         }

@@ -8,7 +8,7 @@ import pytest
 
 from edgekit.lab.board import Board
 from edgekit.lab.phone import Phone
-from tests.devices.need import need
+from tests.devices.need import need, need_roots
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +44,7 @@ def pi32() -> Iterator[Board]:
 
 def _emulated(kind: str) -> Iterator[Board]:
     need("bwrap", "sshd", "ssh", "qemu-aarch64-static", "qemu-arm-static")
+    need_roots(kind)
     with Board(kind) as running:
         yield running
 
@@ -52,6 +53,7 @@ def _emulated(kind: str) -> Iterator[Board]:
 def shared_phone() -> Iterator[Phone]:
     """A phone for the whole run: use `phone`, which makes it whole again."""
     need("bwrap", "adb")
+    need_roots("phone")
     with Phone() as running:
         yield running
 

@@ -5,12 +5,17 @@ Without it the test is skipped, with the reason; where EDGEKIT_LAB=required is s
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import NoReturn
 
 import pytest
 
+from edgekit.core.errors import DeviceError, MissingError
+from edgekit.lab.debs import root_filesystem
 from edgekit.lab.packages import missing, missing_packages
+from edgekit.lab.phone import phone_root
+from edgekit.lab.raspbian import raspbian
 
 
 def need(*programs: str) -> None:
@@ -18,6 +23,22 @@ def need(*programs: str) -> None:
     if reason := missing(programs):
         install = f": sudo apt-get install {' '.join(missing_packages(programs))}" if missing_packages(programs) else ""
         without(reason + install)
+
+
+def need_roots(*names: str) -> None:
+    """Skip the test where the root filesystem of "arm64", "armhf" or "phone" is not here and cannot be fetched now."""
+    for name in names:
+        if reason := _trouble_with_root(name):
+            without(reason)
+
+
+@functools.cache
+def _trouble_with_root(name: str) -> str:
+    try:
+        phone_root() if name == "phone" else root_filesystem(raspbian(name))
+    except (DeviceError, MissingError) as error:
+        return str(error)
+    return ""
 
 
 def without(reason: str) -> NoReturn:

@@ -22,7 +22,7 @@ from edgekit.lab.phone import phone_root
 from edgekit.lab.raspbian import raspbian
 from edgekit.transports.lab_devices import LabDevice, start_of
 from tests.cli.run import edgekit, said
-from tests.devices.need import need
+from tests.devices.need import need, need_roots
 
 need("bwrap", "sshd", "ssh", "adb", "qemu-aarch64-static", "qemu-arm-static")
 
@@ -30,6 +30,7 @@ need("bwrap", "sshd", "ssh", "adb", "qemu-aarch64-static", "qemu-arm-static")
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A cache of our own, so that the fleet is ours, with the root filesystems of the user's."""
+    need_roots("arm64", "armhf", "phone")
     folder = tmp_path_factory.mktemp("cache")
     (folder / "lab").mkdir()
     for root in (root_filesystem(raspbian("arm64")), root_filesystem(raspbian("armhf")), phone_root()):
