@@ -56,9 +56,9 @@ def qemu_words(machine: Machine, serial: str) -> list[str]:
 
 
 def start_qemu(words: list[str], stdin: int, stdout: int) -> subprocess.Popen[bytes]:
-    """Start it in a process group of its own. Where there is setpriv (util-linux), it ends with the thread that starts it.
+    """Start it in a process group of its own. It ends with the thread that starts it, by setpriv (util-linux).
 
-    So open a session in the thread that uses it. Raises MissingError where the program cannot be started.
+    So a session is opened in the thread that uses it. Raises MissingError where the program cannot be started.
     """
     setpriv = shutil.which("setpriv")
     prefix = [setpriv, "--pdeathsig", "KILL", "sh", "-c", _UNLESS_ORPHAN, str(os.getpid())] if setpriv else []

@@ -177,3 +177,24 @@ def test_the_firmware_is_built_once_and_again_when_its_source_changes(
         file.write("\nint unused(int value) { return valu; }\n")
     with pytest.raises(DeviceError, match=r"arm-none-eabi-gcc for mps2-an385 failed"):
         agent_image(machine, cache)
+
+
+def test_the_board_of_the_manual_compiles(tmp_path: Path) -> None:
+    needed()
+    manual = (Path(__file__).parents[2] / "docs" / "microcontrollers.md").read_text()
+    (tmp_path / "my_board.c").write_text(manual.split("```c\n")[1].split("```")[0])
+    command = manual.split("```sh\n")[1].split("```")[0]
+    env = {**os.environ, "AGENT": str(firmware.SOURCES)}
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "agent.elf").stat().st_size > 0
+
+
+def test_the_manual_names_the_programs(tmp_path: Path) -> None:
+    needed()
+    manual = (Path(__file__).parents[2] / "docs" / "microcontrollers.md").read_text()
+    with transport_for(URI) as board, pytest.raises(DeviceError, match="cannot start nothing") as refused:
+        board.run(["nothing"], 10)
+    assert f"Programs: `{refused.value.message.partition('but: ')[2]}`." in manual

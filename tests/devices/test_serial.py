@@ -98,15 +98,15 @@ def test_a_noisy_line_loses_nothing(mcu: Mcu, tmp_path: Path) -> None:
         lines.append(NoisyLine(line, random.Random(5)))
         return lines[0]
 
-    source = _source(tmp_path, 20_000)
+    source = _source(tmp_path, 8_000)
     with _over(mcu, noisy, Patience(again_s=0.05, silence_s=20)) as board:
         board.push(source, "file")
         board.pull("file", tmp_path / "back")
-        told = [board.run(["sha256sum"], 20, stdin=str(number).encode()).stdout.strip() for number in range(10)]
-        much = board.run(["much", "20000", "5"], 20)
+        told = [board.run(["sha256sum"], 20, stdin=str(number).encode()).stdout.strip() for number in range(5)]
+        much = board.run(["much", "8000", "5"], 20)
     assert (tmp_path / "back").read_bytes() == source.read_bytes()
-    assert told == [hashlib.sha256(str(number).encode()).hexdigest() for number in range(10)]
-    assert (much.stdout, much.stderr) == ("x" * 20_000, "y" * 5)
+    assert told == [hashlib.sha256(str(number).encode()).hexdigest() for number in range(5)]
+    assert (much.stdout, much.stderr) == ("x" * 8_000, "y" * 5)
     assert lines[0].damaged > 10
 
 
@@ -197,6 +197,25 @@ def test_a_board_that_has_forgotten_the_session(mcu: Mcu) -> None:
         os.close(handle)
         with pytest.raises(DeviceError, match="has restarted and lost the session"):
             board.run(["true"], 10)
+
+
+def test_a_session_that_was_lost_leaves_no_program_running(mcu: Mcu) -> None:
+    lines: list[Line] = []
+
+    def keep(line: Line) -> Line:
+        lines.append(line)
+        return line
+
+    lost = _over(mcu, keep)
+    lost.open()
+    output = lost.stream(["say", "60", "started"], 60)
+    assert next(output) == "started"
+    lines[0].close()  # as when our process is killed: nothing is said any more
+    with _over(mcu) as board:
+        assert board.run(["exit", "6"], 10).exit_code == 6
+    with pytest.raises(DeviceError, match="the port is gone"):
+        list(output)
+    lost.close()
 
 
 @contextlib.contextmanager
