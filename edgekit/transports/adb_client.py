@@ -28,7 +28,7 @@ CALL_S = 20.0
 """For one short call; the first may have to start the server."""
 PROBE_S = 8.0
 """For the first sign of life of a device on a network."""
-SETTLE_S = 10.0
+SETTLE_S = 5.0
 """For a device that is connecting, or asks its owner about this computer's key."""
 _POLL_S = 0.2
 _SERIAL_COLUMNS = 22
