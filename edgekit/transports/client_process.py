@@ -13,7 +13,7 @@ from typing import IO, Self
 from edgekit.core.errors import MissingError
 from edgekit.core.process import OUTPUT_BYTES
 
-_CLOSE_S = 5.0
+_CLOSE_S = 2.0
 
 
 class ClientProcess:
@@ -40,9 +40,10 @@ class ClientProcess:
             raise MissingError(f"cannot start {argv[0]}: {error.strerror or error}") from error
         assert self.process.stdout is not None  # asked for above
         assert self.process.stderr is not None
-        self.output = self.process.stdout.fileno()
-        self._said = _Tail(self.process.stderr.fileno())
-        self._printed = _Tail(self.output) if kept else None
+        self._stdout = self.process.stdout
+        self.output = self._stdout.fileno()
+        self._said = _Tail(self.process.stderr)
+        self._printed = _Tail(self._stdout) if kept else None
 
     def give(self, data: bytes) -> None:
         """Write some kilobytes to its stdin, a pipe that holds them. A process that has ended takes none."""
@@ -68,7 +69,7 @@ class ClientProcess:
     def end(self, timeout_s: float) -> int | None:
         """Its exit code; None after `timeout_s`. What is left of its stdout is read, and thrown away if not kept."""
         if self._printed is None:
-            self._printed = _Tail(self.output)
+            self._printed = _Tail(self._stdout)
         try:
             return self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -80,9 +81,8 @@ class ClientProcess:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.end_input()
-        for tail, stream in ((self._said, self.process.stderr), (self._printed, self.process.stdout)):
-            if stream is not None and (tail is None or tail.ended()):
-                stream.close()
+        if self._printed is None:
+            self._stdout.close()
 
     def __enter__(self) -> Self:
         return self
@@ -92,26 +92,24 @@ class ClientProcess:
 
 
 class _Tail:
-    """Reads a descriptor to its end in a thread and keeps the last OUTPUT_BYTES."""
+    """Reads a stream to its end in a thread, keeps the last OUTPUT_BYTES, and closes it.
 
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
+    The end may come later than that of the process: ssh hands its outputs to the process that holds the connection.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
         self._data = bytearray()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
-    def ended(self) -> bool:
-        """Whether the descriptor is at its end. It must not be closed before: its number would be another file's."""
-        self._thread.join(_CLOSE_S)
-        return not self._thread.is_alive()
-
     def text(self) -> str:
         """What is kept, decoded with replacement."""
-        self.ended()
+        self._thread.join(_CLOSE_S)
         return self._data.decode(errors="replace")
 
     def _read(self) -> None:
-        with contextlib.suppress(OSError):
-            while chunk := os.read(self._handle, 1 << 16):
+        with self._stream, contextlib.suppress(OSError):
+            while chunk := os.read(self._stream.fileno(), 1 << 16):
                 self._data += chunk
                 del self._data[:-OUTPUT_BYTES]

@@ -72,7 +72,7 @@ else
   [ -d "$d" ] && [ -w "$d" ] || d=/tmp
 fi
 [ -w "$d" ] || { say broken "no permission to write in $d"; exit 0; }
-( set -C; umask 022; true >"$l/edgekit.lock" ) 2>/dev/null
+[ -e "$l/edgekit.lock" ] || ( set -C; umask 022; true >"$l/edgekit.lock" ) 2>/dev/null
 [ -f "$l/edgekit.lock" ] && [ -r "$l/edgekit.lock" ] || { say broken "$l/edgekit.lock is not a file to read"; exit 0; }
 exec 9<"$l/edgekit.lock"
 if command -v flock >/dev/null 2>&1; then flock -n 9 9<&9; else alone; fi || { say busy; exit 0; }
@@ -212,9 +212,9 @@ class Keeper:
             line, newline, rest = self._pending.partition(b"\n")
             if newline:
                 self._pending = rest
-                text = line.decode(errors="replace")
-                if text.startswith(start):
-                    return text.removeprefix(start)
+                _, mark, text = line.decode(errors="replace").partition(start)
+                if mark:
+                    return text
                 continue
             taken += self._read(deadline, timeout_s)
         raise DeviceError(f"{self._device} answers with something that is not a shell's", _NO_SHELL)

@@ -224,6 +224,6 @@ def _file(data: bytes) -> Iterator[IO[bytes]]:
 def _after_mark(lines: Iterator[str], mark: str) -> Iterator[str]:
     """The lines after the mark: a login script may have talked before."""
     for line in lines:
-        if line == mark:
+        if line.endswith(mark):
             break
     yield from lines

@@ -37,6 +37,8 @@ kill -KILL -$p 2>/dev/null
 rm -f "$b/run/$n-$p"
 done_ exit $c
 """
+# The programs of a push and a pull carry the mark by which the keeper finds what is left at the end of a session.
+_MARKED = "EDGEKIT_RUN=${b##*.}:$n: LC_ALL=C; export EDGEKIT_RUN LC_ALL\n"
 _PUSH = """
 f=$b/run/$n.part
 put() {
@@ -85,11 +87,11 @@ class Session:
 
     def push(self, number: int, path: str, sha256: str, mode: int) -> Command:
         """The command that takes a file from its standard input."""
-        return self._command(number, f"LC_ALL=C; export LC_ALL\n{_PUSH}", [path, sha256, f"{mode:o}"])
+        return self._command(number, _MARKED + _PUSH, [path, sha256, f"{mode:o}"])
 
     def pull(self, number: int, path: str) -> Command:
         """The command that writes a file's size, a newline and the file to stdout; the result carries its SHA-256."""
-        return self._command(number, f"LC_ALL=C; export LC_ALL\n{_PULL}", [path])
+        return self._command(number, _MARKED + _PULL, [path])
 
     def _command(self, number: int, body: str, words: Sequence[str]) -> Command:
         head = (
