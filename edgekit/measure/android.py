@@ -283,8 +283,10 @@ def _fallen(check: Check, taken: _Taken) -> Iterator[str]:
     station = check.station
     where = placement.place(taken.log, taken.rows, check.ops, station.engine)
     name = station.engine.accelerator.value.upper()
-    if where.operators_taken is None or where.operators_taken < where.operators_total:
-        yield f"The {name} took {where.operators_taken or 0} of {where.operators_total} operators: {where.note}."
+    if where.operators_taken is None:
+        yield f"It is not known how many operators the {name} took: {where.note}."
+    elif where.operators_taken < where.operators_total:
+        yield f"The {name} took {where.operators_taken} of {where.operators_total} operators: {where.note}."
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from edgekit.measure.options import Accelerator
 from edgekit.runtime.litert import Kernels
 
 Array = NDArray[Any]
-BATCH = 64
+BATCH = 32
 """So many samples go to the phone at once."""
 _ALL, _ONE, _OUTPUTS = "samples{}.bin", "sample{}.bin", "outputs.bin"
 _OUTPUT = "output.bin"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgekit.measure.android_arguments import Engine
-from edgekit.measure.android_log import Extent, Replaced, ToolLog
+from edgekit.measure.android_log import Extent, ToolLog
 from edgekit.measure.android_profile import Place, Row
 from edgekit.measure.measurement import OperatorTime, Placement, Profile
 from edgekit.measure.options import Accelerator
@@ -19,7 +19,11 @@ from edgekit.runtime.litert import Kernels
 
 _XNNPACK = "TfLiteXNNPackDelegate"
 _NAMES = {_XNNPACK: "XNNPACK", "TfLiteGpuDelegateV2": "GPU", "TfLiteNnapiDelegate": "NNAPI"}
-_FLAGS = {Accelerator.GPU: ("GPU",), Accelerator.NPU: ("EXTERNAL", "NNAPI", "STABLE_DELEGATE")}
+_FLAGS = {
+    Accelerator.CPU: ("XNNPACK",),
+    Accelerator.GPU: ("GPU",),
+    Accelerator.NPU: ("EXTERNAL", "NNAPI", "STABLE_DELEGATE"),
+}
 _NOTE = "In a start of its own, with the tool's own profiler, which slows the run."
 
 
@@ -31,23 +35,34 @@ class ModelOp:
     kind: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What the log says of the delegate that was asked for: nothing ran on it where `delegate` is empty.
+
+    `taken` is None where the log does not say how many operators it took.
+    """
+
+    delegate: str
+    taken: int | None
+    note: str = ""
+
+
 def place(log: ToolLog, rows: Sequence[Row], ops: Sequence[ModelOp], engine: Engine) -> Placement:
     """Where the operators ran. `rows` is empty where there is no profile: then the log alone tells."""
-    wanted = _wanted(log, engine)
-    others = [r for r in log.replaced if wanted is None or r.delegate != wanted.delegate]
+    word = _word(log, engine, len(ops))
     builtin = _on_builtin(rows, ops)
-    fallback = tuple(_label(op) for op in builtin)
-    notes = [_asked(log, engine, wanted)]
-    if wanted is not None and engine.accelerator is not Accelerator.CPU:
-        notes += [f"{_named(other.delegate)} took {other.taken} of the rest" for other in others]
+    notes = [word.note]
+    if engine.accelerator is not Accelerator.CPU:
+        others = [r for r in log.replaced if r.delegate == _XNNPACK]
+        notes += [f"XNNPACK took {r.taken} operators on the CPU" for r in others]
     notes += [f"{r.kind}: {r.reason or 'not supported'}" for r in log.rejected[:8]]
     if rows:
         notes.append("seen in the profile and the log")
-    elif wanted is not None:
+    elif word.delegate:
         notes.append("from the log alone, which does not name the operators that fell back")
-    taken = _taken(wanted, builtin if rows else None, others, len(ops), engine)
-    delegate = "" if wanted is None else _named(wanted.delegate)
-    return Placement(delegate, taken, len(ops), fallback, "; ".join(note for note in notes if note))
+    taken = _taken(word, len(ops) - len(builtin) if rows else None, engine)
+    fallback = tuple(f"{op.name} ({op.kind})" if op.name else op.kind for op in builtin)
+    return Placement(word.delegate, taken, len(ops), fallback, "; ".join(note for note in notes if note))
 
 
 def profile(rows: Sequence[Row], ops: Sequence[ModelOp]) -> Profile:
@@ -68,34 +83,30 @@ def profile(rows: Sequence[Row], ops: Sequence[ModelOp]) -> Profile:
     return Profile((*found, *kernels), _NOTE)
 
 
-def _wanted(log: ToolLog, engine: Engine) -> Replaced | None:
-    """The delegate that was asked for, as far as it took anything; None where it did not."""
-    if engine.accelerator is Accelerator.CPU:
-        mine = [r for r in log.replaced if r.delegate == _XNNPACK] if engine.kernels is Kernels.XNNPACK else []
-    else:
-        mine = [r for r in log.replaced if r.delegate != _XNNPACK] if _was_applied(log, engine) else []
-    if not mine:
-        return None
-    # One line for each subgraph; the first is that of the main graph.
-    return mine[0]
+def _word(log: ToolLog, engine: Engine, total: int) -> _Word:
+    """What the tool says, and what the runtime says, of the delegate that was asked for.
 
-
-def _was_applied(log: ToolLog, engine: Engine) -> bool:
-    """Whether the tool says that the delegate which the flag asked for runs anything.
-
-    The runtime prints `Replacing …` before the delegate has proved that it can run: that line alone is no proof.
+    The runtime prints `Replacing …` before a delegate has proved that it can run: without the tool's own word, which
+    comes after that, it is no proof.
     """
-    names = _FLAGS[engine.accelerator]
-    return any(a.delegate in names and a.extent is not Extent.NONE for a in log.applied)
-
-
-def _asked(log: ToolLog, engine: Engine, wanted: Replaced | None) -> str:
-    if engine.accelerator is not Accelerator.CPU and wanted is None:
+    asked = engine.accelerator.value.upper() if engine.accelerator is not Accelerator.CPU else "XNNPACK"
+    nothing = f"{'' if asked == 'XNNPACK' else 'the '}{asked} was asked for and took nothing"
+    if engine.accelerator is Accelerator.CPU and engine.kernels is not Kernels.XNNPACK:
+        return _Word("", 0, "no delegate was asked for")
+    said = next((a for a in log.applied if a.delegate in _FLAGS[engine.accelerator]), None)
+    replaced = next((r for r in log.replaced if (r.delegate == _XNNPACK) == (asked == "XNNPACK")), None)
+    if said is None and replaced is None:
         rest = "; XNNPACK ran it" if any(r.delegate == _XNNPACK for r in log.replaced) else ""
-        return f"the {engine.accelerator.value.upper()} was asked for and took nothing{rest}"
-    if engine.kernels is not Kernels.XNNPACK:
-        return "no delegate was asked for"
-    return "XNNPACK was asked for and took nothing" if wanted is None else ""
+        return _Word("", 0, nothing + rest)
+    if said is not None and said.extent is Extent.NONE:
+        rest = "; XNNPACK ran it" if asked != "XNNPACK" and len(log.replaced) > (replaced is not None) else ""
+        return _Word("", 0, nothing + rest)
+    name = asked if replaced is None else _named(replaced.delegate)
+    if said is None and asked != "XNNPACK":
+        return _Word(name, None, f"the tool does not say that the {asked} ran what it was given")
+    if said is not None and said.extent is Extent.COMPLETE:
+        return _Word(name, total)
+    return _Word(name, replaced.taken if replaced is not None else None)
 
 
 def _on_builtin(rows: Sequence[Row], ops: Sequence[ModelOp]) -> list[ModelOp]:
@@ -103,20 +114,14 @@ def _on_builtin(rows: Sequence[Row], ops: Sequence[ModelOp]) -> list[ModelOp]:
     return [ops[row.index] for row in main if row.index is not None and row.index < len(ops)]
 
 
-def _taken(
-    wanted: Replaced | None,
-    builtin: Sequence[ModelOp] | None,
-    others: Sequence[Replaced],
-    total: int,
-    engine: Engine,
-) -> int | None:
-    """How many operators the delegate took; None where the witnesses do not agree."""
-    if wanted is None:
-        return 0
-    if builtin is None or engine.accelerator is not Accelerator.CPU or others:
-        return wanted.taken if wanted.taken <= total else None
-    left = total - len(builtin)
-    return left if left == wanted.taken else None
+def _taken(word: _Word, profiled: int | None, engine: Engine) -> int | None:
+    """How many operators the delegate took; None where the witnesses do not agree or neither tells.
+
+    On a CPU the profile counts what is not XNNPACK's; beside a GPU it counts XNNPACK's too, and is no witness.
+    """
+    if not word.delegate or engine.accelerator is not Accelerator.CPU or profiled is None:
+        return word.taken
+    return profiled if word.taken in (None, profiled) else None
 
 
 def _kernel(row: Row) -> str:
@@ -125,7 +130,3 @@ def _kernel(row: Row) -> str:
 
 def _named(delegate: str) -> str:
     return _NAMES.get(delegate, delegate)
-
-
-def _label(op: ModelOp) -> str:
-    return f"{op.name} ({op.kind})" if op.name else op.kind

@@ -95,7 +95,7 @@ class Phone:
 
     def has(self, name: str) -> bool:
         """Whether the session's folder has a file of that name."""
-        return self.transport.run(("test", "-f", name), _SHORT_S).exit_code == 0
+        return self.transport.run(("sh", "-c", '[ -f "$1" ]', "sh", name), _SHORT_S).exit_code == 0
 
 
 def signal_of(result: RunResult) -> str:

@@ -46,7 +46,7 @@ def test_gpu_in_part_names_what_it_refused_and_who_took_the_rest() -> None:
     ops = tuple(ModelOp(f"op{i}", "CONV_2D") for i in range(31))
     found = place(parse_log(shapes.GPU, "adb:X"), (), ops, engine(Accelerator.GPU))
     assert (found.delegate, found.operators_taken, found.operators_total) == ("GPU", 28, 31)
-    assert "XNNPACK took 2 of the rest" in found.note
+    assert "XNNPACK took 2 operators on the CPU" in found.note
     assert "TRANSPOSE_CONV: Max version supported: 3. Requested version 4." in found.note
 
 
@@ -71,3 +71,21 @@ def test_a_delegate_that_tells_nothing_of_its_inside_is_one_row() -> None:
         OperatorTime("conv:0, with, commas", "TfLiteXNNPackDelegate", 240, "XNNPACK"),
         OperatorTime("y", "SOFTMAX", 60, "builtin kernel"),
     )
+
+
+APPLIED = "INFO: Explicitly applied {} delegate, and the model graph will be {} executed by the delegate.\n"
+
+
+def test_a_tool_that_is_silent_of_how_many() -> None:
+    log = parse_log(APPLIED.format("XNNPACK", "completely"), "adb:X")
+    assert place(log, (), OPS, engine()).operators_taken == 4
+    log = parse_log(APPLIED.format("XNNPACK", "partially"), "adb:X")
+    assert place(log, (), OPS, engine()).operators_taken is None
+    assert place(log, ROWS, OPS, engine()).operators_taken == 3
+
+
+def test_a_gpu_that_was_given_operators_but_never_said_to_have_run_them() -> None:
+    log = parse_log(REPLACING.replace("XNNPack", "Gpu").replace("Delegate)", "DelegateV2)"), "adb:X")
+    found = place(log, (), OPS, engine(Accelerator.GPU))
+    assert (found.delegate, found.operators_taken) == ("GPU", None)
+    assert "the tool does not say that the GPU ran what it was given" in found.note
