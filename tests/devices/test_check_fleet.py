@@ -119,11 +119,11 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_running(bundle: Path, 
 def workers_of(board: Board) -> list[int]:
     """Processes in the board's box that run a worker, by their ids on this machine."""
     found = []
-    namespace = os.readlink(f"/proc/{board.box.pid}/ns/pid")
+    namespace = Path(f"/proc/{board.box.pid}/ns/pid").readlink()
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             words = (entry / "cmdline").read_bytes().split(b"\0")
-            if b"worker.py" in words and os.readlink(entry / "ns" / "pid") == namespace:
+            if b"worker.py" in words and (entry / "ns" / "pid").readlink() == namespace:
                 found.append(int(entry.name))
         except OSError:  # it has ended
             continue
