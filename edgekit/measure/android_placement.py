@@ -95,12 +95,9 @@ def _word(log: ToolLog, engine: Engine, total: int) -> _Word:
         return _Word("", 0, "no delegate was asked for")
     said = next((a for a in log.applied if a.delegate in _FLAGS[engine.accelerator]), None)
     replaced = next((r for r in log.replaced if (r.delegate == _XNNPACK) == (asked == "XNNPACK")), None)
-    if said is None and replaced is None:
-        rest = "; XNNPACK ran it" if any(r.delegate == _XNNPACK for r in log.replaced) else ""
-        return _Word("", 0, nothing + rest)
-    if said is not None and said.extent is Extent.NONE:
-        rest = "; XNNPACK ran it" if asked != "XNNPACK" and len(log.replaced) > (replaced is not None) else ""
-        return _Word("", 0, nothing + rest)
+    if (said is None and replaced is None) or (said is not None and said.extent is Extent.NONE):
+        rest = any(r.delegate == _XNNPACK for r in log.replaced) and asked != "XNNPACK"
+        return _Word("", 0, f"{nothing}; XNNPACK ran it" if rest else nothing)
     name = asked if replaced is None else _named(replaced.delegate)
     if said is None and asked != "XNNPACK":
         return _Word(name, None, f"the tool does not say that the {asked} ran what it was given")
