@@ -112,7 +112,7 @@ class FramedTransport:
 
     def push(self, source: Path, target: str) -> None:
         """See Transport. The board must have room for the file beside the one that it replaces."""
-        path = str(device_path(target))
+        path = _bytes(str(device_path(target)))
         if not source.is_file():
             raise StorageError(f"cannot read {source}: it is no file")
         try:
@@ -122,9 +122,9 @@ class FramedTransport:
 
     def pull(self, source: str, target: Path) -> None:
         """See Transport."""
-        path = str(device_path(source))
+        path = _bytes(str(device_path(source)))
         try:
-            data = self._read_file(path.encode())
+            data = self._read_file(path)
         except _Refused as refusal:
             raise DeviceError(f"{self._uri}: cannot read {source!r}: {refusal.sentence}") from None
         write_atomic(target, data)
@@ -239,8 +239,8 @@ class FramedTransport:
         except (KeyError, ValueError) as error:
             raise DeviceError(f"{self._uri}: the firmware says nothing that makes sense: {payload[:80]!r}") from error
 
-    def _send_file(self, data: bytes, name: str) -> None:
-        self._ask(Kind.BEGIN, struct.pack("<I", min(len(data), 0xFFFFFFFF)) + name.encode())
+    def _send_file(self, data: bytes, name: bytes) -> None:
+        self._ask(Kind.BEGIN, struct.pack("<I", min(len(data), 0xFFFFFFFF)) + name)
         step = self.board.payload_bytes - _OFFSET_BYTES
         for offset in range(0, len(data), step):
             self._ask(Kind.DATA, struct.pack("<I", offset) + data[offset : offset + step])
@@ -258,7 +258,7 @@ class FramedTransport:
         words = _words(argv)
         try:
             if stdin:
-                self._send_file(stdin, "")
+                self._send_file(stdin, b"")
             self._ask(Kind.RUN, words)
         except _Refused as refusal:
             raise DeviceError(f"{self._uri}: cannot start {argv[0]}: {refusal.sentence}") from None
@@ -322,6 +322,15 @@ def _records(data: bytes) -> list[_Record]:
 def _words(argv: Sequence[str]) -> bytes:
     if isinstance(argv, str) or not argv:
         raise ValueError("a command is a list of words, of which the first is the program")
-    if any("\0" in word for word in argv):
-        raise DeviceError(f"cannot start {argv[0]!r}: a word holds a zero byte")
-    return b"".join(os.fsencode(word) + b"\0" for word in argv)
+    return b"".join(_bytes(word) + b"\0" for word in argv)
+
+
+def _bytes(text: str) -> bytes:
+    """A word or a name for the device, where a zero byte would end it. Raises DeviceError for what cannot be sent."""
+    try:
+        data = os.fsencode(text)
+    except UnicodeEncodeError as error:
+        raise DeviceError(f"{text[:80]!r} is no text that can be sent to a board") from error
+    if b"\0" in data:
+        raise DeviceError(f"{text[:80]!r} holds a zero byte, which cannot be sent to a board")
+    return data

@@ -1,5 +1,5 @@
-/* The agent of edgekit/transports/agent as a program of this machine: its line is memory (a library, for tests that damage
- * what goes over it) or the standard input (a program, for the sanitizers). */
+/* The agent of edgekit/transports/agent as a program of this machine: its line is memory (a library, for tests that
+ * damage what goes over it) or the standard input (a program, for the sanitizers). */
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>

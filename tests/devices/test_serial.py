@@ -25,6 +25,7 @@ from edgekit.transports.serial import SerialLine
 from edgekit.transports.uri import DeviceUri, parse_device
 from tests.devices.case_mcu import needed, power_off_after
 
+PATIENT = Patience()
 IMPATIENT = Patience(again_s=0.1, silence_s=0.6)
 
 
@@ -46,7 +47,7 @@ def _uri(mcu: Mcu) -> DeviceUri:
 
 
 def _over(
-    mcu: Mcu, around: Callable[[Line], Line] = lambda line: line, patience: Patience = IMPATIENT
+    mcu: Mcu, around: Callable[[Line], Line] = lambda line: line, patience: Patience = PATIENT
 ) -> FramedTransport:
     uri = _uri(mcu)
     return FramedTransport(uri, lambda: around(SerialLine(uri)), patience)
@@ -177,7 +178,7 @@ def test_power_off_in_mid_run(mcu: Mcu) -> None:
 
 
 def test_a_board_that_falls_silent(mcu: Mcu) -> None:
-    with _over(mcu) as board:
+    with _over(mcu, patience=IMPATIENT) as board:
         os.kill(mcu.pid, signal.SIGSTOP)
         try:
             with pytest.raises(DeviceError, match=r"no answer for 0\.6 s") as failed:
@@ -185,7 +186,7 @@ def test_a_board_that_falls_silent(mcu: Mcu) -> None:
         finally:
             os.kill(mcu.pid, signal.SIGCONT)
     assert "agent" in failed.value.hint
-    with _over(mcu, patience=Patience()) as again:
+    with _over(mcu) as again:
         assert again.run(["exit", "3"], 10).exit_code == 3
 
 
@@ -288,14 +289,17 @@ def test_two_at_once_are_never_mixed(mcu: Mcu) -> None:
         assert second.run(["echo", "now mine"], 10).stdout == "now mine\n"
 
 
-def test_words_that_do_not_fit(mcu: Mcu) -> None:
+def test_words_that_do_not_fit(mcu: Mcu, tmp_path: Path) -> None:
     with _over(mcu) as board:
         with pytest.raises(DeviceError, match="cannot start echo: too long for this board: 5006 of 2048 bytes"):
             board.run(["echo", "x" * 5000], 10)
         with pytest.raises(DeviceError, match="too many words"):
             board.run(["echo", *["x"] * 100], 10)
-        with pytest.raises(DeviceError, match="zero byte"):
-            board.run(["echo", "a\0b"], 10)
+        for word, why in (("a\0b", "holds a zero byte"), ("\ud800", "is no text")):
+            with pytest.raises(DeviceError, match=why):
+                board.run(["echo", word], 10)
+        with pytest.raises(DeviceError, match="cannot write 'n*': the name is too long"):
+            board.push(_source(tmp_path), "n" * 256)
         assert board.run(["exit", "1"], 10).exit_code == 1
 
 

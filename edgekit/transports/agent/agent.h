@@ -1,5 +1,5 @@
-/* The agent: answers the host's frames, keeps its files, runs the firmware's programs, and answers MLPerf Tiny commands in
- * plain text. A firmware with a model adds its own programs and commands through `model_programs` and `model_commands`. */
+/* The agent: answers the host's frames, keeps its files, runs the firmware's programs, and answers MLPerf Tiny commands
+ * in plain text. A firmware with a model adds its own programs and commands: `model_programs`, `model_commands`. */
 #ifndef AGENT_H
 #define AGENT_H
 

@@ -179,7 +179,7 @@ __attribute__((used)) int machine_tick(void) {
   return running ? agent_tick() : 0;
 }
 
-/* Returns from the exception to machine_resume(r0), on the main stack: a frame of our own takes the place of the program's. */
+/* Returns from the exception to machine_resume(r0), on the main stack, by a frame of our own. */
 #define LEAVE_PROGRAM                                                                                                  \
   "ldr r1, =0xE000EF34\n" /* forget a lazy save of the program's float registers */                                    \
   "ldr r2, [r1]\n"                                                                                                     \

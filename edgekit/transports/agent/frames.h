@@ -1,4 +1,4 @@
-/* Frames on the line: 00 COBS(kind, sequence, session, payload, CRC-32) 00, little-endian. See edgekit/transports/frames.py. */
+/* Frames on the line: 00 COBS(kind, sequence, session, payload, CRC-32) 00, little-endian. See ../frames.py. */
 #ifndef FRAMES_H
 #define FRAMES_H
 

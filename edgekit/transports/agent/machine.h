@@ -7,7 +7,7 @@
 
 typedef int (*machine_program)(int argc, char **argv);
 
-/* Whether the last program ended by a fault, and where: the instruction's address and, for memory, the address that it used. */
+/* Whether the last program ended by a fault, and where: the instruction's address and, for memory, the one it used. */
 struct machine_fault {
   bool happened;
   uint32_t instruction;

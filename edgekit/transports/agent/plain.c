@@ -1,6 +1,6 @@
 /* The MLPerf Tiny commands in plain text: `name%`, `timestamp%`, `profile%`, `help%` and what a model's firmware adds.
- * Source: the serial protocol of the MLPerf Tiny runner: a command ends with '%' and has at most 80 characters; answers are
- * lines that begin with m- or e-, and each command ends with m-ready. */
+ * Source: the serial protocol of the MLPerf Tiny runner: a command ends with '%' and has at most 80 characters; answers
+ * are lines that begin with m- or e-, the last of them m-ready. */
 #include <string.h>
 
 #include "agent.h"

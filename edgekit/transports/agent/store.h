@@ -24,8 +24,8 @@ uint32_t store_free_bytes(void);
 const struct file *store_find(const char *name);
 void store_remove(const char *name);
 
-/* A new file: begin, write all of it, end with its SHA-256; only then it has its name. Each gives 0 or a sentence on what
- * is wrong, and then nothing of the file is left. */
+/* A new file: begin, write all of it, end with its SHA-256; only then it has its name. Each gives 0 or a sentence on
+ * what is wrong, and then nothing of the file is left. */
 const char *store_begin(const char *name, uint32_t size);
 const char *store_write(uint32_t offset, const uint8_t *data, uint32_t size);
 const char *store_end(const uint8_t digest[32]);
