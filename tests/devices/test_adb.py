@@ -22,7 +22,8 @@ from edgekit.transports.keeper import Patience
 from edgekit.transports.uri import parse_device
 from tests.devices.need import need, without
 
-QUICK = Patience(connect_s=10, beat_s=0.3, deserted_s=5, answer_s=3)
+QUICK = Patience(connect_s=10, beat_s=0.5, deserted_s=10, answer_s=5)
+"""For lines that fall silent; else a busy machine might be taken for one."""
 GONE = "lost|not connected|offline|no answer|cannot be reached|does not answer|did not answer"
 
 
@@ -33,7 +34,7 @@ def big(tmp_path: Path) -> Path:
     return path
 
 
-def _transport(phone: Phone, patience: Patience = QUICK) -> AdbTransport:
+def _transport(phone: Phone, patience: Patience | None = None) -> AdbTransport:
     return AdbTransport(parse_device(phone.uri), patience)
 
 
@@ -102,7 +103,7 @@ def test_the_cable_pulled_in_mid_run(phone: Phone) -> None:
 @pytest.mark.parametrize("towards", list(Towards))
 def test_a_line_that_falls_silent_in_mid_run(phone: Phone, towards: Towards) -> None:
     begun = phone.folder / "sdcard/begun"
-    with _transport(phone) as device:
+    with _transport(phone, QUICK) as device:
         silent = _when(begun.exists, lambda: phone.box.stall_after(0, towards))
         with silent, pytest.raises(DeviceError, match=GONE):
             device.run(["sh", "-c", "true >/sdcard/begun; sleep 600"], 600)
@@ -110,7 +111,7 @@ def test_a_line_that_falls_silent_in_mid_run(phone: Phone, towards: Towards) -> 
 
 
 def test_a_line_that_falls_silent_in_mid_push(phone: Phone, big: Path) -> None:
-    with _transport(phone) as device:
+    with _transport(phone, QUICK) as device:
         phone.box.stall_after(2_000_000)
         with pytest.raises(DeviceError, match=GONE):
             device.push(big, "model")
@@ -123,7 +124,7 @@ def test_a_line_that_is_silent_from_the_start(phone: Phone, monkeypatch: pytest.
     monkeypatch.setattr("edgekit.transports.adb_client.PROBE_S", 1.0)
     monkeypatch.setattr("edgekit.transports.adb_client.CALL_S", 3.0)
     with pytest.raises(DeviceError, match=GONE):
-        _transport(phone, Patience(connect_s=2, beat_s=0.3, deserted_s=5, answer_s=2)).open()
+        _transport(phone, QUICK).open()
 
 
 def test_a_phone_that_restarts_between_two_sessions(phone: Phone) -> None:
