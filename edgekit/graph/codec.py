@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 from edgekit.core.errors import ModelError
+from edgekit.graph.attached import attached_files, with_attached
 from edgekit.graph.flat import FlatFile
 from edgekit.graph.model import Model
 from edgekit.graph.reader import Reader
@@ -38,9 +39,11 @@ def read(data: bytes | memoryview) -> Model:
             "This is not a .tflite file: its identifier TFL3 is missing.", "Is it a model in another format?"
         )
     try:
-        return Reader(FlatFile(view)).model()
+        model = Reader(FlatFile(view)).model()
     except _FOREIGN as error:
         raise ModelError(f"The .tflite file is damaged: {error}.", "Fetch or convert the model again.") from error
+    model.attached = attached_files(view)
+    return model
 
 
 def write(model: Model) -> bytes:
@@ -51,6 +54,6 @@ def write(model: Model) -> bytes:
         ModelError: an object references one that is not in the model, or a field holds what the schema cannot.
     """
     try:
-        return Writer(model).run()
+        return with_attached(Writer(model).run(), model.attached)
     except _FOREIGN as error:
         raise ModelError(f"The model cannot be written: {error}.") from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edgekit.core.errors import ModelError
+from edgekit.graph.attached import AttachedFile
 from edgekit.graph.tensor import Buffer, Bytes, ExternalBuffer, Quantization, Tensor
 
 __all__ = [
@@ -219,6 +220,7 @@ class Model:
         buffers: those of the file in their order, the empty sentinel first; new ones need not be entered.
         operator_codes: the file's operator table, for its order.
         metadata_buffers: the legacy metadata_buffer field.
+        attached: files behind the flatbuffer, such as labels.
     """
 
     graphs: list[Graph] = field(default_factory=list)
@@ -231,6 +233,7 @@ class Model:
     operator_codes: list[OperatorCode] = field(default_factory=list)
     external_groups: list[str] = field(default_factory=list)
     external_buffers: list[ExternalBuffer] = field(default_factory=list)
+    attached: tuple[AttachedFile, ...] = ()
     absent: frozenset[str] = frozenset(
         {"signatures", "metadata", "metadata_buffers", "external_groups", "external_buffers"}
     )

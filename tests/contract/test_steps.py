@@ -10,6 +10,7 @@ import pytest
 from edgekit.compress.registry import STEPS
 from edgekit.compress.step import Setting
 from edgekit.core.errors import ModelError, UsageError
+from edgekit.graph.attached import AttachedFile
 from edgekit.graph.check import check
 from edgekit.graph.codec import read, write
 from edgekit.runtime.litert import LiteRT
@@ -31,6 +32,7 @@ def test_a_step_keeps_its_contract(step_name: str, which: int, name: str) -> Non
     step = STEPS.load(step_name)
     options = step.options(OPTIONS.get(step_name, [{}])[which])
     model = ZOO[name]()
+    model.attached = (AttachedFile("labels.txt", b"a\nb\n"),)
     before = write(model)
     feeds = samples(model)
     try:
@@ -43,6 +45,7 @@ def test_a_step_keeps_its_contract(step_name: str, which: int, name: str) -> Non
     result = step.apply(model, plan)
     assert write(model) == before, "the model given is not touched"
     check(result)
+    assert result.attached == model.attached
     assert write(step.apply(model, again)) == write(result), "the same plan gives the same bytes"
     for side in ("inputs", "outputs"):
         mine, theirs = getattr(result, side)(), getattr(model, side)()

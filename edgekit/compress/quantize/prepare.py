@@ -59,8 +59,9 @@ def with_unique_names(model: Model) -> Model:
 def restore(quantized: Model, prepared: Prepared) -> None:
     """Give the tensors their names back, in place; those that were added are named after what they stand for.
 
-    The signature goes again where the source had none.
+    The signature goes again where the source had none; attached files, which the library drops, come back.
     """
+    quantized.attached = prepared.model.attached
     for graph in quantized.graphs:
         interface = [*graph.inputs, *graph.outputs]
         ends = {id(tensor) for tensor in interface}
