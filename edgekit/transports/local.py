@@ -57,14 +57,19 @@ class LocalTransport:
         """See Transport."""
         if not source.is_file():
             raise StorageError(f"cannot read {source}: it is no file")
+        path = self._path(target)
+        if _linked(path.parent, self._root()):
+            raise DeviceError(f"{self._uri}: cannot write {target!r}: a link is on the way to it")
         try:
-            _copy(source, self._path(target))
+            _copy(source, path)
         except OSError as error:
             raise DeviceError(f"{self._uri}: cannot write {target!r}: {error.strerror or error}") from error
 
     def pull(self, source: str, target: Path) -> None:
         """See Transport."""
         path = self._path(source)
+        if _linked(path, self._root()):
+            raise DeviceError(f"{self._uri}: cannot read {source!r}: it is a link, or one is on the way to it")
         if not path.is_file():
             raise DeviceError(f"{self._uri}: there is no file {source!r}")
         try:
@@ -169,6 +174,12 @@ def _queue(uri: DeviceUri) -> int:
         os.close(lock)
         raise
     return lock
+
+
+def _linked(path: Path, root: Path) -> bool:
+    """Whether `path` or a folder on the way to it is a link: a program may have left one that leads out of `root`."""
+    below = path.relative_to(root).parts
+    return any(root.joinpath(*below[:count]).is_symlink() for count in range(1, len(below) + 1))
 
 
 def _locked(lock: int) -> bool:

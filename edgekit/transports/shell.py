@@ -39,9 +39,21 @@ done_ exit $c
 """
 # The programs of a push and a pull carry the mark by which the keeper finds what is left at the end of a session.
 _MARKED = "EDGEKIT_RUN=${b##*.}:$n: LC_ALL=C; export EDGEKIT_RUN LC_ALL\n"
+# A program may have left a link there, which would lead a push or a pull out of the session's folder.
+_LINKED = """
+linked() {
+  q=. r=$1
+  while case $r in */*) true ;; *) false ;; esac; do
+    q=$q/${r%%/*} r=${r#*/}
+    [ ! -L "$q" ] || { echo "a link is on the way to it" >&2; return 0; }
+  done
+  return 1
+}
+"""
 _PUSH = """
 f=$b/run/$n.part
 put() {
+  linked "$1" && return 1
   [ ! -d "./$1" ] || { echo "Is a directory" >&2; return 1; }
   case $1 in */*) mkdir -p "./${1%/*}" || return 1 ;; esac
   cat >"$f" || return 1
@@ -55,6 +67,8 @@ rm -f "$f"
 done_ exit $c
 """
 _PULL = """
+linked "$1" && done_ exit 1
+[ ! -L "./$1" ] || { echo "it is a link" >&2; done_ exit 1; }
 [ -f "./$1" ] || done_ missing 0
 s=$(wc -c <"./$1") || done_ exit 1
 echo $s
@@ -87,11 +101,11 @@ class Session:
 
     def push(self, number: int, path: str, sha256: str, mode: int) -> Command:
         """The command that takes a file from its standard input."""
-        return self._command(number, _MARKED + _PUSH, [path, sha256, f"{mode:o}"])
+        return self._command(number, _MARKED + _LINKED + _PUSH, [path, sha256, f"{mode:o}"])
 
     def pull(self, number: int, path: str) -> Command:
         """The command that writes a file's size, a newline and the file to stdout; the result carries its SHA-256."""
-        return self._command(number, _MARKED + _PULL, [path])
+        return self._command(number, _MARKED + _LINKED + _PULL, [path])
 
     def _command(self, number: int, body: str, words: Sequence[str]) -> Command:
         head = (

@@ -311,6 +311,24 @@ def test_a_folder_without_permission(place: Place, session: Transport, tmp_path:
     assert not _is_there(place, session, "locked/x")
 
 
+def test_links_lead_nowhere(place: Place, session: Transport, tmp_path: Path) -> None:
+    """A session's folder may hold a link that a program made: bytes do not go where it leads."""
+    if place.words.link is None:
+        pytest.skip("this device has no links")
+    source = _file(tmp_path)
+    session.push(source, "real/x")
+    assert session.run(place.words.link("linked", "real"), place.limit_s()).exit_code == 0
+    assert session.run(place.words.link("single", "real/x"), place.limit_s()).exit_code == 0
+    with pytest.raises(DeviceError, match="cannot write 'linked/y': a link is on the way"):
+        session.push(source, "linked/y")
+    for name in ("linked/x", "single"):
+        with pytest.raises(DeviceError, match=f"cannot read '{name}': .*link"):
+            session.pull(name, tmp_path / "back")
+    assert not _is_there(place, session, "real/y")
+    session.push(_file(tmp_path, "new"), "single")
+    assert session.run(place.words.cat("real/x"), place.limit_s()).stdout == "x", "a link is replaced, not followed"
+
+
 def test_closing_twice_and_using_it_after(place: Place, session: Transport) -> None:
     session.close()
     session.close()

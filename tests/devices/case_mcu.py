@@ -23,6 +23,7 @@ WORDS = Words(
     three=["put", "1", "one\n", "2", "two\n", "1", "three"],
     first=["say", "30", "first"],
     orphan=None,
+    link=None,
     lock=None,
 )
 

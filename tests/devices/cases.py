@@ -47,6 +47,7 @@ class Words:
         three: writes the line `one`, on stderr the line `two`, then `three` without a newline.
         first: writes the line `first`, then sleeps for 30 s.
         orphan: leaves a child that writes the file after two seconds, whatever happens to its parent, and sleeps for 60 s.
+        link: makes a link of that name to that place.
         lock: takes the permission to write into a new folder of that name.
     """
 
@@ -65,6 +66,7 @@ class Words:
     three: Argv = field(default_factory=lambda: shell("echo one; echo two >&2; printf three"))
     first: Argv = field(default_factory=lambda: shell("echo first; sleep 30"))
     orphan: Callable[[str], Argv] | None = lambda name: shell('(sleep 2; echo alive > "$1") & sleep 60', name)
+    link: Callable[[str, str], Argv] | None = lambda name, place: ["ln", "-s", place, name]
     lock: Callable[[str], Argv] | None = lambda name: shell('mkdir "$1" && chmod 555 "$1"', name)
 
 
