@@ -49,14 +49,14 @@ def test_bytes_that_look_like_an_archive_are_none(tail: bytes) -> None:
     assert read(plain + tail).attached == ()
 
 
-def test_a_damaged_archive_is_none() -> None:
+def test_a_damaged_archive_raises_nothing_strange() -> None:
     data = bytearray(packed(write(small_models.conv_model())))
     rng = np.random.default_rng(0)
     for place in rng.integers(len(data) - 400, len(data), 200):
         damaged = data.copy()
         damaged[place] ^= 0xFF
         try:
-            assert len(attached_files(memoryview(bytes(damaged)))) in (0, 2)
+            assert len(attached_files(memoryview(bytes(damaged)))) <= 2
         except ModelError as error:
             assert "more than 256 MiB" in error.message  # what a damaged size says
 
