@@ -22,7 +22,9 @@ from edgekit.measure.measurement import (
     Noise,
     OperatorTime,
     Placement,
+    Power,
     Profile,
+    Rail,
     summarise,
 )
 from edgekit.measure.statistics import TOLERANCE, burst_count, disturbance, drift_share, throttling
@@ -127,6 +129,28 @@ def placement(answer: Answer, model: bytes, kernels: str) -> Placement:
 
 def _named(name: str, kind: str) -> str:
     return f"{name} ({kind})" if name else kind
+
+
+def power(answer: Answer) -> Power | None:
+    """The mean power of the rails and the energy of one inference; None where the device has no sensors."""
+    found = _part(answer, "rails")
+    if not found.values:
+        return None
+    rails = tuple(Rail(_printable(name), found.number(name)) for name in found.values)
+    count, seconds = answer.number("inferences"), answer.number("seconds")
+    if count < 1:
+        raise DeviceError(f"{answer.device}: the worker's inferences are {count:g}")
+    watts = sum(rail.mean_w for rail in rails)
+    how = (
+        f"{answer.number('samples'):.0f} readings of the board's power chip (vcgencmd pmic_read_adc) "
+        f"in {seconds:.1f} s while the model ran without a pause: all rails that it tells, idle power included, but not what the 5 V input "
+        "feeds directly nor losses before the chip"
+    )
+    return Power(rails, watts, 1000 * watts * seconds / count, how)
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text if c.isprintable())[:40]
 
 
 def outputs(data: bytes, names: tuple[str, ...], device: str) -> dict[str, Array]:

@@ -8,11 +8,11 @@ from edgekit.bundle.manifest import TargetRef
 from edgekit.bundle.read import Bundle
 from edgekit.core.errors import UsageError
 from edgekit.core.progress import Progress
-from edgekit.measure.answer import conditions, latency, memory, noise, outputs, placement, profile
+from edgekit.measure.answer import conditions, latency, memory, noise, outputs, placement, power, profile
 from edgekit.measure.board import Facts, runner_of
 from edgekit.measure.evaluation import chunk_runner, measure_task
 from edgekit.measure.launches import until_ruled
-from edgekit.measure.measurement import Measurement, Profile
+from edgekit.measure.measurement import Measurement, Power, Profile
 from edgekit.measure.options import CheckOptions
 from edgekit.measure.parity import judge_parity
 from edgekit.measure.visit import Request, Visit
@@ -131,6 +131,13 @@ def _profile(bundle: Bundle, visit: Visit, options: CheckOptions, runtime: str) 
     runs = options.runs or _PROFILE_RUNS
     reply = visit.try_ask("profile_worker.py", Request(min(runs, _PROFILE_RUNS), 0, 1, options.kernels.value))
     return profile(reply, bundle.model_bytes, visit.device)
+
+
+def _power(visit: Visit, options: CheckOptions) -> Power | None:
+    """Another process: the board's power while the model runs; None where it has no sensors."""
+    visit.bring_worker("worker.py")
+    request = Request(None, None, options.threads, options.kernels.value)
+    return power(visit.ask("power_worker.py", request))
 
 
 def _no_golden(bundle: Bundle) -> UsageError:

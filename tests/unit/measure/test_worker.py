@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.measure import profile_worker, versus_worker, worker
+from edgekit.measure import power_worker, profile_worker, versus_worker, worker
 
 SUMMARY = """\
 Profiling Info for Benchmark Initialization:
@@ -71,7 +71,7 @@ def test_another_text_has_no_rows(text: str) -> None:
     assert profile_worker.parse(text) == []
 
 
-@pytest.mark.parametrize("module", [worker, profile_worker, versus_worker])
+@pytest.mark.parametrize("module", [worker, profile_worker, versus_worker, power_worker])
 def test_workers_need_nothing_of_edgekit_and_old_pythons_read_them(module: object) -> None:
     source = Path(str(module.__file__)).read_text(encoding="utf-8")  # type: ignore[attr-defined]
     tree = ast.parse(source, feature_version=(3, 8))
