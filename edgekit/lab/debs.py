@@ -166,14 +166,11 @@ def _sources(recipe: RootRecipe) -> str:
 
 
 def _mirror() -> str:
-    files = [
-        *_SOURCES.glob("sources.list.d/*.sources"),
-        *_SOURCES.glob("*.list"),
-        *_SOURCES.glob("sources.list.d/*.list"),
-    ]
-    for file in files:
+    """The mirror of this machine, where it is a Debian; other files than these two name other people's archives."""
+    for name in ("sources.list.d/debian.sources", "sources.list"):
         with contextlib.suppress(OSError):
-            if found := re.search(r"^[^#\n]*?(https?://\S+/debian)/?(?=\s|$)", file.read_text(), re.MULTILINE):
+            text = (_SOURCES / name).read_text()
+            if found := re.search(r"^[^#\n]*?(https?://\S+/debian)/?(?=\s|$)", text, re.MULTILINE):
                 return found[1]
     return _MIRROR
 

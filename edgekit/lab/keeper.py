@@ -26,7 +26,7 @@ _LOOK_S = 1.0
 
 
 def keep(member: Member, folder: Path) -> None:
-    """Run a device in `folder` until a signal asks to end, or it ends by itself."""
+    """Run a device in `folder` until a signal asks to end, its record is removed, or it ends by itself."""
     over = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -42,7 +42,7 @@ def keep(member: Member, folder: Path) -> None:
             device = LabDevice(member.name, started.uri, member.what, mine, start_of(mine), dict(started.variables))
             write_atomic(record, canonical_json(to_record(device)))
             (folder / STARTING).unlink(missing_ok=True)
-            while started.running() and not over.wait(_LOOK_S):
+            while started.running() and record.exists() and not over.wait(_LOOK_S):
                 pass
     finally:
         record.unlink(missing_ok=True)

@@ -38,8 +38,7 @@ def program(name: str) -> Path:
 def require(names: Sequence[str]) -> None:
     """Raises MissingError, in one sentence with the install command, where a program of `names` is missing."""
     if sentence := missing(names):
-        hint = f"sudo apt-get install {' '.join(missing_packages(names))}" if missing_packages(names) else ""
-        raise MissingError(sentence, hint)
+        raise MissingError(sentence, remedy(names))
 
 
 def missing(names: Sequence[str]) -> str:
@@ -50,6 +49,13 @@ def missing(names: Sequence[str]) -> str:
     if "bwrap" in names and not _namespaces_work():
         return "the lab needs unprivileged user namespaces, which this machine forbids"
     return ""
+
+
+def remedy(names: Sequence[str]) -> str:
+    """The command that brings what `missing` says."""
+    if packages := missing_packages(names):
+        return f"sudo apt-get install {' '.join(packages)}"
+    return "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), kernel.unprivileged_userns_clone=1 (Debian)"
 
 
 def missing_packages(names: Sequence[str]) -> list[str]:

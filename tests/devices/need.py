@@ -13,7 +13,7 @@ import pytest
 
 from edgekit.core.errors import DeviceError, MissingError
 from edgekit.lab.debs import root_filesystem
-from edgekit.lab.packages import missing, missing_packages
+from edgekit.lab.packages import missing, remedy
 from edgekit.lab.phone import phone_root
 from edgekit.lab.raspbian import raspbian
 
@@ -21,8 +21,7 @@ from edgekit.lab.raspbian import raspbian
 def need(*programs: str) -> None:
     """Skip the test (at module level: all of the file) where one of `programs` cannot run here, such as "bwrap"."""
     if reason := missing(programs):
-        install = f": sudo apt-get install {' '.join(missing_packages(programs))}" if missing_packages(programs) else ""
-        without(reason + install)
+        without(f"{reason}: {remedy(programs)}")
 
 
 def need_roots(*names: str) -> None:

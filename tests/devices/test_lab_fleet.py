@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,6 +124,12 @@ def test_a_keeper_that_is_killed_takes_its_device_along(fleet: Path, cache: Path
     assert (done.returncode, "its process is gone" in done.stdout) == (5, True)
     assert edgekit("lab", "up", "pi", cache=cache).returncode == 0
     assert _record(fleet).pid != keeper
+
+
+def test_a_fleet_whose_folder_is_removed_ends(fleet: Path) -> None:
+    keeper = _record(fleet).pid
+    shutil.rmtree(fleet)
+    assert _ended(keeper)
 
 
 def test_a_process_that_has_the_number_of_a_dead_keeper_is_left_alone(cache: Path) -> None:
