@@ -19,6 +19,7 @@ from edgekit.transports.shell import Command, encode
 _REPLY_BYTES = 1 << 16
 """A login script may talk before the keeper does, but not without end."""
 _NO_SHELL = "Its login shell must run commands: try `ssh USER@HOST true`."
+_BUSY = "Wait until it has ended. A device whose line broke clears up by itself within a minute."
 _TOOLS = "cat chmod grep kill mkdir mktemp mv rm setsid sha256sum sleep tr wc"
 
 # A run is ended by its process group, and what left the group by a mark in its environment; twice, since one that is
@@ -142,6 +143,7 @@ class Keeper:
         self._patience = patience
         self._pending = b""
         self._writing = threading.Lock()
+        self._asking = threading.Lock()
         self._over = threading.Event()
 
     def ready(self) -> str:
@@ -153,7 +155,7 @@ class Keeper:
         kind, _, rest = self._answer(self._patience.connect_s).partition(" ")
         match kind:
             case "busy":
-                raise DeviceError(f"{self._device} is in use by another edgekit session", "Wait until it has ended.")
+                raise DeviceError(f"{self._device} is in use by another edgekit session", _BUSY)
             case "lacks":
                 hint = "On Debian it is in coreutils or util-linux, elsewhere in BusyBox."
                 raise DeviceError(f"{self._device} has no program {one_line(rest)!r}", hint)
@@ -164,12 +166,12 @@ class Keeper:
 
     def kill(self, number: int) -> bool:
         """End a run on the device. False where the device did not say that it did."""
-        if not self._tell(f"kill {number}"):
-            return False
-        try:
-            return self._answer(self._patience.answer_s) == f"killed {number}"
-        except (DeviceError, EOFError):
-            return False
+        with self._asking, contextlib.suppress(DeviceError, EOFError):
+            if self._tell(f"kill {number}"):
+                while self._answer(self._patience.answer_s) != f"killed {number}":
+                    pass  # the late answer to an earlier request
+                return True
+        return False
 
     @property
     def lost(self) -> bool:

@@ -153,7 +153,7 @@ class RemoteTransport:
                     raise DeviceError(f"{what} closed its output and did not end within {timeout_s:g} s")
                 reply = self._reply(now, code, child, f"{words[0]} ran")
             finally:
-                if reply is None and not now.keeper.lost:
+                if reply is None:
                     now.keeper.kill(number)
         self._require_program(reply, words[0])
         if reply.exit_code != 0:

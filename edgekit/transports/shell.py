@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from edgekit.core.errors import DeviceError
 
 COMMAND_BYTES = 120_000
-"""The longest command: Linux takes 128 KiB for one argument (execve(2), MAX_ARG_STRLEN)."""
+"""The longest command, written for a shell: Linux takes 128 KiB for one word (execve(2), MAX_ARG_STRLEN)."""
 _LINE_BYTES = 4000
 """What a command line may hold: Dropbear takes 9000 bytes (MAX_CMD_LEN), some adb servers less. More goes by stdin."""
 _SIGNALS = range(129, 160)

@@ -215,7 +215,7 @@ def test_the_board_ends_what_is_ours_when_the_line_breaks(board: Board) -> None:
     with _session(board) as session:
         lines = session.stream(["sh", "-c", "setsid sleep 1234 & echo on; sleep 2345"], 60)
         assert next(lines) == "on"
-        assert _runs(board, "1234")
+        assert _until(lambda: _runs(board, "1234"))
         board.pull()
         with pytest.raises(DeviceError, match="the connection was lost"):
             list(lines)
