@@ -55,7 +55,7 @@ def remedy(names: Sequence[str]) -> str:
     """The command that brings what `missing` says."""
     if packages := missing_packages(names):
         return f"sudo apt-get install {' '.join(packages)}"
-    return "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), kernel.unprivileged_userns_clone=1 (Debian)"
+    return "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu) or kernel.unprivileged_userns_clone=1"
 
 
 def missing_packages(names: Sequence[str]) -> list[str]:

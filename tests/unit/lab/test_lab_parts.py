@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.core.errors import DeviceError, MissingError, UsageError
+from edgekit.lab import debs
 from edgekit.lab.binfmt import rules
 from edgekit.lab.debs import RootRecipe
 from edgekit.lab.members import MEMBERS, members
@@ -80,6 +81,22 @@ def test_a_recipe_names_its_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     one, other = RootRecipe("pi", "arm64", ("bash",)), RootRecipe("pi", "arm64", ("bash",), revision=2)
     assert one.folder.parent == tmp_path / "lab"
     assert one.folder == RootRecipe("pi", "arm64", ("bash",)).folder != other.folder
+
+
+def test_the_mirror_is_that_of_a_debian(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(debs, "_SOURCES", tmp_path)
+    assert debs._mirror() == "http://deb.debian.org/debian"
+    (tmp_path / "sources.list.d").mkdir()
+    (tmp_path / "sources.list.d" / "docker.list").write_text(
+        "deb https://download.docker.com/linux/debian bookworm stable\n"
+    )
+    assert debs._mirror() == "http://deb.debian.org/debian"
+    (tmp_path / "sources.list").write_text(
+        "# deb http://old.example/debian x\ndeb [a=b] https://near.example/debian/ x main\n"
+    )
+    assert debs._mirror() == "https://near.example/debian"
+    (tmp_path / "sources.list.d" / "debian.sources").write_text("Types: deb\nURIs: http://nearer.example/debian\n")
+    assert debs._mirror() == "http://nearer.example/debian"
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:
