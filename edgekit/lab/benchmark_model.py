@@ -22,12 +22,12 @@ from typing import Any, NoReturn
 
 FLAGS: dict[str, Any] = {
     "graph": "", "signature_to_run_for": "", "num_threads": -1, "warmup_runs": 1, "warmup_min_secs": 0.5,
-    "num_runs": 50, "min_secs": 1.0, "max_secs": 150.0, "run_delay": -1.0, "enable_op_profiling": False,
+    "num_runs": 50, "min_secs": 1.0, "max_secs": 150.0, "enable_op_profiling": False,
     "op_profiling_output_mode": "stdout", "op_profiling_output_file": "", "result_file_path": "",
-    "report_peak_memory_footprint": False, "output_filepath": "", "input_layer": "", "input_layer_shape": "",
+    "output_filepath": "", "input_layer": "", "input_layer_shape": "",
     "input_layer_value_files": "", "use_xnnpack": False, "use_gpu": False, "gpu_precision_loss_allowed": True,
     "use_nnapi": False, "nnapi_allow_fp16": False, "external_delegate_path": "", "external_delegate_options": "",
-    "verbose": False, "help": False,
+    "help": False,
 }  # fmt: skip
 XNNPACK = "TfLiteXNNPackDelegate"
 
@@ -71,7 +71,6 @@ class Run:
 
     def main(self) -> None:
         """Load, run, report: the order of the real tool."""
-        say("INFO", f"Log parameter values verbosely: [{int(self.flags['verbose'])}]")
         say("INFO", f"Min num runs: [{self.flags['num_runs']}]")
         say("INFO", f"Num threads: [{self.flags['num_threads']}]")
         say("INFO", f"Graph: [{self.flags['graph']}]")
@@ -120,21 +119,21 @@ class Run:
     def say_placement(self) -> None:
         """What the runtime logs of a delegate, and the tool of one that a flag asked for."""
         nodes = Nodes(self.interpreter)
-        taken = len(nodes.taken)
-        if nodes.delegates:
-            words = (
-                f"node(s) with delegate ({XNNPACK}) node, yielding {len(nodes.delegates)} partitions for subgraph 0."
-            )
+        taken, kernels = len(nodes.taken), len(nodes.delegates)
+        if kernels:
+            words = f"node(s) with delegate ({XNNPACK}) node, yielding {kernels} partitions for subgraph 0."
             say("VERBOSE", f"Replacing {taken} out of {nodes.count} {words}")
-        if self.flags["use_xnnpack"] and taken == nodes.count and len(nodes.delegates) == 1:
-            graph = "the model graph will be completely executed by the delegate."
-            say("INFO", f"Explicitly applied XNNPACK delegate, and {graph}")
-        elif self.flags["use_xnnpack"] and nodes.delegates:
-            graph = f"the model graph will be partially executed by the delegate w/ {len(nodes.delegates)}"
-            say("INFO", f"Explicitly applied XNNPACK delegate, and {graph} delegate kernels.")
-        elif self.flags["use_xnnpack"]:
+        if not self.flags["use_xnnpack"]:
+            return
+        graph = "the model graph will be completely executed by the delegate."
+        if not kernels:
             graph = "the model graph will not be executed by the delegate."
-            say("INFO", f"Though XNNPACK delegate is explicitly applied, {graph}")
+        elif taken < nodes.count or kernels > 1:
+            graph = f"the model graph will be partially executed by the delegate w/ {kernels} delegate kernels."
+        applied = (
+            "Explicitly applied XNNPACK delegate, and" if kernels else "Though XNNPACK delegate is explicitly applied,"
+        )
+        say("INFO", f"{applied} {graph}")
 
     def prepare(self) -> None:
         """Inputs from the files, by their order in --input_layer; random ones where there is none."""
@@ -170,8 +169,6 @@ class Run:
             started = time.perf_counter_ns()
             self.interpreter.invoke()
             times.append(int(since(started)))
-            if self.flags["run_delay"] > 0:
-                time.sleep(self.flags["run_delay"])
             now = time.monotonic()
         say("INFO", statistics(times) + "\n")
         return times
@@ -184,8 +181,6 @@ class Run:
         say("INFO", "Note: as the benchmark tool itself affects memory footprint, the following is only APPROXIMATE")
         footprint = f"init={kilobytes[0] / 1024:g} overall={kilobytes[1] / 1024:g}"
         say("INFO", f"Memory footprint delta from the start of the tool (MB): {footprint}")
-        if self.flags["report_peak_memory_footprint"]:
-            say("INFO", f"Overall peak memory footprint (MB) via periodic monitoring: {peak_kb() / 1024:g}")
 
     def write_result(
         self, init_us: float, kilobytes: tuple[int, int], size_mb: float, warmup: list[int], regular: list[int]
@@ -200,8 +195,6 @@ class Run:
         times = (mean(regular), low, high, deviation(regular), *tail, init_us, first, mean(warmup))
         latency = b"".join(number(place, t / 1000) for place, t in enumerate(times, 1))
         memory = varint_field(1, kilobytes[0]) + varint_field(2, kilobytes[1])
-        if self.flags["report_peak_memory_footprint"]:
-            memory += number(3, peak_kb() / 1024)
         misc = number(1, size_mb) + varint_field(2, len(regular)) + varint_field(3, len(warmup))
         say("INFO", f"Saving benchmark result to: {path}")
         Path(path).write_bytes(message(2, latency) + message(3, memory) + message(4, misc))
@@ -448,13 +441,6 @@ def since(started: int) -> float:
 def resident_kb() -> int:
     pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE") // 1024
-
-
-def peak_kb() -> int:
-    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1])
-    return resident_kb()
 
 
 def varint(value: int) -> bytes:

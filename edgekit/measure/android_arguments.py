@@ -79,7 +79,6 @@ class Job:
         output: where the outputs go, raw, one after the other.
         result: where the result file goes.
         profile: where the CSV goes.
-        peak: whether the memory's peak is watched, which takes time from the runs.
     """
 
     model: str
@@ -90,7 +89,6 @@ class Job:
     output: str = ""
     result: str = ""
     profile: str = ""
-    peak: bool = False
 
 
 def arguments(program: str, engine: Engine, job: Job, mask: str = "") -> list[str]:
@@ -106,8 +104,6 @@ def arguments(program: str, engine: Engine, job: Job, mask: str = "") -> list[st
     }
     wanted = {"signature_to_run_for": job.signature, "output_filepath": job.output, "result_file_path": job.result}
     flags |= {name: text for name, text in wanted.items() if text}
-    if job.peak:
-        flags["report_peak_memory_footprint"] = "true"
     if job.profile:
         flags |= {"enable_op_profiling": "true", "op_profiling_output_mode": "csv"}
         flags["op_profiling_output_file"] = job.profile

@@ -26,7 +26,7 @@ CPU = Engine(4, Kernels.XNNPACK, Accelerator.CPU, PLAIN)
 
 
 def test_timing_on_the_cpu() -> None:
-    job = Job("model.tflite", Timing(50, 1, 0.5, 0.25, 5.0), result="r.pb", profile="p.csv", peak=True)
+    job = Job("model.tflite", Timing(50, 1, 0.5, 0.25, 5.0), result="r.pb", profile="p.csv")
     assert arguments("./benchmark_model", CPU, job) == [
         "./benchmark_model",
         "--graph=model.tflite",
@@ -37,7 +37,6 @@ def test_timing_on_the_cpu() -> None:
         "--warmup_min_secs=0.25",
         "--max_secs=5",
         "--result_file_path=r.pb",
-        "--report_peak_memory_footprint=true",
         "--enable_op_profiling=true",
         "--op_profiling_output_mode=csv",
         "--op_profiling_output_file=p.csv",
