@@ -19,7 +19,7 @@ from edgekit.lab.box import Towards
 from edgekit.lab.phone import Phone, PhoneOptions
 from edgekit.transports.adb import AdbTransport, discover
 from edgekit.transports.keeper import Patience
-from edgekit.transports.uri import parse_device
+from edgekit.transports.uri import DeviceUri, parse_device
 from tests.devices.need import need, without
 
 QUICK = Patience(connect_s=10, beat_s=0.5, deserted_s=10, answer_s=5)
@@ -143,6 +143,18 @@ def test_a_phone_that_is_off(phone: Phone) -> None:
     assert phone.uri in error.value.message and "\n" not in error.value.message
 
 
+def test_a_device_by_its_serial_number_alone(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+    with _transport(phone):
+        pass  # which has connected it, as a cable would
+    by_serial = AdbTransport(DeviceUri("adb", name=phone.serial))
+    with by_serial:
+        assert by_serial.run(["sh", "-c", "exit 5"], 10).exit_code == 5
+    phone.power_off()
+    monkeypatch.setattr("edgekit.transports.adb_client.SETTLE_S", 0.5)
+    with pytest.raises(DeviceError, match="is offline|is not connected"):
+        by_serial.open()
+
+
 def test_a_full_disk(tmp_path: Path, big: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need("bwrap", "adb")
     with Phone(PhoneOptions(disk_bytes=4_000_000)) as phone:
@@ -205,7 +217,7 @@ def test_the_server_ends_in_mid_run(phone: Phone, tmp_path: Path, monkeypatch: p
 _SLEEPER = """
 import sys
 from edgekit.transports.adb import AdbTransport
-from edgekit.transports.uri import parse_device
+from edgekit.transports.uri import DeviceUri, parse_device
 with AdbTransport(parse_device(sys.argv[1])) as device:
     device.run(["sh", "-c", "true >/sdcard/begun; exec sleep 600"], 600)
 """
