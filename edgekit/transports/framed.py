@@ -175,7 +175,7 @@ class FramedTransport:
             return
         try:
             self._line.write(self._exchange.request(Kind.BYE))
-            self._line.read(self._patience.again_s)
+            self._wait(self._line, self._exchange)
         except DeviceError:
             pass  # gone: it has nothing of ours to forget
         finally:
@@ -223,7 +223,7 @@ class FramedTransport:
     def _wait(self, line: Line, exchange: Exchange) -> Frame | None:
         """The answer, or None when it is time to ask again: nothing has come for `again_s`."""
         quiet = time.monotonic() + self._patience.again_s
-        stop = time.monotonic() + self._patience.silence_s  # a line full of noise is never quiet
+        stop = time.monotonic() + 10 * self._patience.again_s  # a line full of noise is never quiet
         while (now := time.monotonic()) < min(quiet, stop):
             data = line.read(quiet - now)
             if answer := exchange.receive(data):

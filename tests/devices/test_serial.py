@@ -108,7 +108,7 @@ def test_a_noisy_line_loses_nothing(mcu: Mcu, tmp_path: Path) -> None:
     assert (tmp_path / "back").read_bytes() == source.read_bytes()
     assert told == [hashlib.sha256(str(number).encode()).hexdigest() for number in range(5)]
     assert (much.stdout, much.stderr) == ("x" * 8_000, "y" * 5)
-    assert lines[0].damaged > 10
+    assert lines[0].damaged > 3
 
 
 def test_garbage_on_the_line_before_a_session(mcu: Mcu) -> None:
@@ -130,7 +130,7 @@ def _ask_in_text(line: Line, text: bytes, end: bytes = b"m-ready\r\n") -> bytes:
 def test_mlperf_tiny_commands_in_plain_text(mcu: Mcu) -> None:
     line = SerialLine(_uri(mcu))
     try:
-        assert _ask_in_text(line, b"name%") == b"m-name-dut-[mps2-an385]\r\nm-ready\r\n"
+        assert _ask_in_text(line, b"name%").endswith(b"m-name-dut-[mps2-an385]\r\nm-ready\r\n")
         assert _ask_in_text(line, b"profile%") == b"m-profile-[edgekit agent 1]\r\nm-model-[none]\r\nm-ready\r\n"
         assert _ask_in_text(line, b"db load 3%") == b"e-[Unknown command: db]\r\nm-ready\r\n"
         assert b"timestamp: " in _ask_in_text(line, b"help%")
@@ -220,8 +220,8 @@ def test_a_session_that_was_lost_leaves_no_program_running(mcu: Mcu) -> None:
 
 
 @contextlib.contextmanager
-def _pty(echo: bool) -> Iterator[str]:
-    """A terminal whose other side says nothing, or everything that it hears."""
+def _pty(how: str) -> Iterator[str]:
+    """A terminal whose other side is silent, echoing (says all that it hears) or babbling."""
     ours, theirs = os.openpty()
     stop = threading.Event()
 
@@ -230,8 +230,11 @@ def _pty(echo: bool) -> Iterator[str]:
         while not stop.wait(0.01):
             with contextlib.suppress(BlockingIOError):
                 data = os.read(ours, 4096)
-                if echo:
+                if how == "echoing":
                     os.write(ours, data)
+            with contextlib.suppress(BlockingIOError):
+                if how == "babbling":
+                    os.write(ours, b"temperature 21.5\r\n\0")
 
     thread = threading.Thread(target=answer, daemon=True)
     thread.start()
@@ -244,10 +247,10 @@ def _pty(echo: bool) -> Iterator[str]:
         os.close(theirs)
 
 
-@pytest.mark.parametrize("echo", [False, True], ids=["silent", "echoing"])
-def test_a_port_without_an_agent(echo: bool) -> None:
+@pytest.mark.parametrize("how", ["silent", "echoing", "babbling"])
+def test_a_port_without_an_agent(how: str) -> None:
     pytest.importorskip("serial")
-    with _pty(echo) as path:
+    with _pty(how) as path:
         uri = DeviceUri("serial", path)
         with pytest.raises(DeviceError, match=r"no answer for 0\.6 s"):
             FramedTransport(uri, lambda: SerialLine(uri), IMPATIENT).open()
@@ -266,7 +269,7 @@ def test_a_path_that_is_no_port() -> None:
 
 
 def test_no_permission_on_the_port(tmp_path: Path) -> None:
-    with _pty(echo=False) as path:
+    with _pty("silent") as path:
         Path(path).chmod(0)
         nobody = os.geteuid() == 0  # root may open anything
         if nobody:

@@ -5,6 +5,7 @@
 #include "board.h"
 #include "frames.h"
 #include "machine.h"
+#include "output.h"
 #include "store.h"
 
 enum kind {
@@ -27,9 +28,6 @@ enum state { IDLE, WANTED, RUNNING, ENDED };
 
 #define SIGNAL_KILL 9
 #define WORDS_MAX 64u
-#define POLL_HEADER_BYTES 5u /* state, exit code */
-#define RECORD_HEADER_BYTES 3u /* stream, size */
-#define OUTPUT_BYTES (FRAME_PAYLOAD_BYTES - POLL_HEADER_BYTES)
 #ifndef HOST_GONE_US
 #define HOST_GONE_US 30000000u /* a program whose host has been silent for so long is ended */
 #endif
@@ -49,28 +47,15 @@ static machine_program wanted;
 static char words[FRAME_PAYLOAD_BYTES + 1u];
 static char *argv[WORDS_MAX + 1u];
 static int argc;
-static uint8_t output[OUTPUT_BYTES];
-static uint32_t output_bytes;
-static uint32_t record_at; /* the record that is being written; output_bytes where there is none */
 
-static void enter(void) {
+void agent_enter(void) {
   inside = true;
   __asm__ volatile("" ::: "memory");
 }
 
-static void leave(void) {
+void agent_leave(void) {
   __asm__ volatile("" ::: "memory");
   inside = false;
-}
-
-char *decimal(uint32_t value, char digits[11]) {
-  char *at = digits + 10;
-  *at = 0;
-  do {
-    *--at = (char)('0' + value % 10u);
-    value /= 10u;
-  } while (value != 0u);
-  return at;
 }
 
 /* ---- answers ---- */
@@ -104,7 +89,7 @@ static uint8_t done_or(const char *wrong) { return wrong == 0 ? DONE : refuse(wr
 
 static void forget(void) {
   store_clear();
-  output_bytes = record_at = 0;
+  output_clear();
   if (state == RUNNING) {
     kill_wanted = true;
   } else {
@@ -189,7 +174,7 @@ static uint8_t on_run(const struct frame *frame) {
     return REFUSED;
   }
   wanted = program->main;
-  output_bytes = record_at = 0;
+  output_clear();
   kill_wanted = false;
   state = WANTED;
   return DONE;
@@ -200,9 +185,7 @@ static uint8_t on_poll(void) {
   answer[FRAME_HEADER_BYTES] = ended ? 1u : state == IDLE ? 2u : 0u;
   answer_bytes = 1;
   say_u32((uint32_t)exit_code);
-  memcpy(answer + FRAME_HEADER_BYTES + answer_bytes, output, output_bytes);
-  answer_bytes += output_bytes;
-  output_bytes = record_at = 0;
+  answer_bytes += output_take(answer + FRAME_HEADER_BYTES + answer_bytes);
   if (ended) {
     state = IDLE;
   }
@@ -318,66 +301,22 @@ int agent_tick(void) {
   if (inside) {
     return 0;
   }
-  enter();
+  agent_enter();
   take_bytes();
   bool end = kill_wanted || host_gone();
-  leave();
+  agent_leave();
   return end ? -SIGNAL_KILL : 0;
 }
 
 /* ---- programs ---- */
 
-static void put_record(enum agent_stream stream, const uint8_t *data, uint32_t size) {
-  if (record_at == output_bytes || output[record_at] != (uint8_t)stream) {
-    record_at = output_bytes;
-    output[record_at] = (uint8_t)stream;
-    output[record_at + 1u] = output[record_at + 2u] = 0;
-    output_bytes += RECORD_HEADER_BYTES;
+/* For a program that waits for the host: lets the agent work, and leaves the program when it is killed. */
+void agent_wait(void) {
+  if (!take_bytes()) {
+    machine_idle();
   }
-  memcpy(output + output_bytes, data, size);
-  output_bytes += size;
-  uint32_t total = output_bytes - record_at - RECORD_HEADER_BYTES;
-  output[record_at + 1u] = (uint8_t)total;
-  output[record_at + 2u] = (uint8_t)(total >> 8);
-}
-
-static void wait_for_room(void) {
-  while (OUTPUT_BYTES - output_bytes <= RECORD_HEADER_BYTES) {
-    if (!take_bytes()) {
-      machine_idle();
-    }
-    if (kill_wanted || host_gone()) {
-      machine_leave(-SIGNAL_KILL);
-    }
-  }
-}
-
-void agent_write(enum agent_stream stream, const void *data, uint32_t size) {
-  const uint8_t *from = data;
-  enter();
-  while (size > 0u) {
-    wait_for_room();
-    uint32_t room = OUTPUT_BYTES - output_bytes - RECORD_HEADER_BYTES;
-    uint32_t part = size < room ? size : room;
-    put_record(stream, from, part);
-    from += part;
-    size -= part;
-  }
-  leave();
-}
-
-void agent_text(enum agent_stream stream, const char *text) { agent_write(stream, text, (uint32_t)strlen(text)); }
-
-void agent_number(enum agent_stream stream, uint32_t value) {
-  char digits[11];
-  agent_text(stream, decimal(value, digits));
-}
-
-void agent_hex(enum agent_stream stream, const uint8_t *data, uint32_t size) {
-  static const char digit[] = "0123456789abcdef";
-  for (uint32_t i = 0; i < size; i++) {
-    char pair[2] = {digit[data[i] >> 4], digit[data[i] & 15u]};
-    agent_write(stream, pair, 2);
+  if (kill_wanted || host_gone()) {
+    machine_leave(-SIGNAL_KILL);
   }
 }
 
@@ -389,7 +328,7 @@ static void write_hex(uint32_t value) {
 
 static void report_fault(void) {
   struct machine_fault fault = machine_last_fault();
-  if (!fault.happened || OUTPUT_BYTES - output_bytes < 64u) {
+  if (!fault.happened || output_room() < 64u) {
     return; /* no room: waiting for it is the program's, and that has gone */
   }
   agent_text(AGENT_ERR, "fault at ");
@@ -402,13 +341,13 @@ static void report_fault(void) {
 static void execute(void) {
   heard_us = machine_us();
   state = RUNNING;
-  leave();
+  agent_leave();
   exit_code = machine_run(wanted, argc, argv);
   report_fault();
-  enter();
+  agent_enter();
   store_remove("");
   if (kill_wanted) {
-    output_bytes = record_at = 0;
+    output_clear();
   }
   state = kill_wanted ? IDLE : ENDED;
   kill_wanted = false;
@@ -418,7 +357,7 @@ void agent_start(void) {
   uint32_t size;
   uint8_t *memory = machine_store(&size);
   store_start(memory, size);
-  enter();
+  agent_enter();
   plain_text("\r\nm-init-done\r\nm-ready\r\n");
 }
 
