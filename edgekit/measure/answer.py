@@ -27,7 +27,7 @@ from edgekit.measure.measurement import (
     Rail,
     summarise,
 )
-from edgekit.measure.statistics import TOLERANCE, burst_count, disturbance, drift_share, throttling
+from edgekit.measure.statistics import SHARED, TOLERANCE, burst_count, disturbance, drift_share, throttling
 from edgekit.measure.visit import Answer
 
 Array = NDArray[Any]
@@ -47,11 +47,13 @@ def latency(answer: Answer) -> Latency:
     why = throttling(drift_share(samples), before.clock_mhz, after.clock_mhz, after.throttled)
     if why:
         return dataclasses.replace(found, steady=False, steady_note=f"{_UNSTEADY}: {why}")
+    noisy = noise(answer)
+    if max(noisy.waited_share or 0.0, noisy.stolen_share or 0.0) > SHARED:
+        return dataclasses.replace(found, steady=False, steady_note=f"{_UNSTEADY}: {noisy.words}")
     if not found.settled:
         return dataclasses.replace(found, steady_note=f"{found.steady_note}; the warm-up did not settle")
-    words = noise(answer).words
-    if words and not found.steady:
-        return dataclasses.replace(found, steady_note=f"{found.steady_note} ({words})")
+    if noisy.words and not found.steady:
+        return dataclasses.replace(found, steady_note=f"{found.steady_note} ({noisy.words})")
     return found
 
 
@@ -143,8 +145,9 @@ def power(answer: Answer) -> Power | None:
     watts = sum(rail.mean_w for rail in rails)
     how = (
         f"{answer.number('samples'):.0f} readings of the board's power chip (vcgencmd pmic_read_adc) "
-        f"in {seconds:.1f} s while the model ran without a pause: all rails that it tells, idle power included, but not what the 5 V input "
-        "feeds directly nor losses before the chip"
+        f"in {seconds:.1f} s "
+        "while the model ran without a pause: all rails that it tells, idle power included, but not what the 5 V "
+        "input feeds directly nor losses before the chip"
     )
     return Power(rails, watts, 1000 * watts * seconds / count, how)
 

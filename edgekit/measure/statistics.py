@@ -21,6 +21,8 @@ _PRIOR_WEIGHT = 3
 _LEAST = 8
 _BURST = 3
 _QUIET = 0.01
+SHARED = 0.25
+"""Share of the time that a process waits for a core, from which on its latencies are those of the other programs."""
 _SWITCHES = 0.2
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgekit.core.units import format_bytes, format_count, format_us
 from edgekit.measure.gates import Gate
 from edgekit.report.chart import accuracy_chart, layers_chart, size_chart, worst_layers
+from edgekit.report.device_words import marked
 from edgekit.report.html_device import latency_section
 from edgekit.report.html_page import VERDICT_MARKS, is_open, render_page
 from edgekit.report.markup import (
@@ -78,9 +79,8 @@ def _cards(report: Report) -> Html:
         cards.append((accuracy.metric, value, f"{difference_words(accuracy)} on {samples_words(accuracy)}"))
     for measurement in report.measurements[:1]:
         latency = measurement.latency
-        cards.append(
-            ("Latency, median", format_us(latency.p50_us), f"p90 {format_us(latency.p90_us)} on {measurement.device}")
-        )
+        p90 = f"p90 {format_us(latency.p90_us)} on {measurement.device}"
+        cards.append(("Latency, median", format_us(latency.p50_us), marked(p90, measurement.conditions)))
     if report.memory:
         peak = report.memory
         cards.append(("Peak activations", format_bytes(peak.activation_peak_bytes), f"at {peak.at_operator}"))

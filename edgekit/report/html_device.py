@@ -5,7 +5,30 @@ from __future__ import annotations
 from edgekit.core.units import format_bytes, format_us
 from edgekit.measure.measurement import Measurement, OperatorTime
 from edgekit.report.chart import latency_chart
-from edgekit.report.markup import Column, Html, breakable, element, facts, join, paragraph, section, table, titled
+from edgekit.report.device_words import (
+    clock_words,
+    emulated_words,
+    launches_words,
+    noise_words,
+    placement_words,
+    power_words,
+    task_words,
+    temperature_words,
+    throttled_words,
+)
+from edgekit.report.markup import (
+    Column,
+    Html,
+    breakable,
+    element,
+    facts,
+    join,
+    paragraph,
+    section,
+    state,
+    table,
+    titled,
+)
 from edgekit.report.words import NO_VALUE, fixed, median_words, parity_words, percent, runs_words
 
 _SHOWN = 12
@@ -30,13 +53,21 @@ def _measured(measurement: Measurement, index: int) -> list[Html]:
         figure = element("figure", {}, element("figcaption", {}, caption), chart)
     note = latency.steady_note
     return [
-        element("h3", {}, f"{measurement.device}: {measurement.conditions.cpu}"),
+        element("h3", {}, f"{measurement.device}: {measurement.conditions.board or measurement.conditions.cpu}"),
+        _emulated(measurement),
         paragraph(f"{note[:1].upper()}{note[1:]}. Parity: {parity_words(measurement.parity)}."),
         figure,
         _numbers(measurement),
+        paragraph(f"Placement: {placement_words(measurement.placement)}."),
         _profile(measurement),
         _conditions(measurement),
     ]
+
+
+def _emulated(measurement: Measurement) -> Html:
+    """A line in front of everything that an emulated device tells."""
+    words = emulated_words(measurement.conditions)
+    return element("p", {}, state(f"{words[:1].upper()}{words[1:]}.", "?", "open")) if words else _NOTHING
 
 
 def _numbers(measurement: Measurement) -> Html:
@@ -49,6 +80,12 @@ def _numbers(measurement: Measurement) -> Html:
         ("loading the model", format_us(measurement.init_us)),
         ("first inference", format_us(measurement.first_inference_us)),
     ]
+    if launches := launches_words(measurement):
+        rows.insert(2, ("launches", launches))
+    if measurement.power:
+        rows.append(("energy", power_words(measurement.power)))
+    if measurement.task:
+        rows.append(("accuracy on the device", task_words(measurement.task)))
     if measurement.memory:
         rows.append(("peak memory", f"{format_bytes(measurement.memory.peak_bytes)}, {measurement.memory.includes}"))
     return table(f"Latency and memory on {measurement.device}", (Column("What"), Column("Value")), rows)
@@ -86,11 +123,19 @@ def _conditions(measurement: Measurement) -> Html:
     pairs = [
         ("Processor", f"{conditions.cpu}, {conditions.cores} cores, {conditions.machine}"),
         ("Frequency governor", conditions.governor or NO_VALUE),
+        ("Clock", clock_words(conditions)),
+        ("Temperature", temperature_words(conditions)),
+        ("Throttled", throttled_words(conditions) or NO_VALUE),
         ("Load average", load),
+        ("Other programs", noise_words(measurement)),
         ("Threads", str(conditions.threads)),
         ("Kernels", conditions.kernels),
+        ("Measured", measurement.scope or "the model's main graph"),
         ("Runtime", f"{conditions.runtime} {conditions.runtime_version}"),
         ("System", conditions.system),
         ("Taken", conditions.taken_at or NO_VALUE),
     ]
+    if measurement.power:
+        rails = ", ".join(f"{rail.name} {fixed(rail.mean_w)} W" for rail in measurement.power.rails)
+        pairs += [("Power by rail", rails), ("Power from", measurement.power.how)]
     return facts(pairs)

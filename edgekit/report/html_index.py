@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from edgekit.core.units import format_bytes, format_us
+from edgekit.core.units import format_bytes
+from edgekit.report.device_words import p90_words
 from edgekit.report.html_page import VERDICT_MARKS, is_open, render_page
 from edgekit.report.markup import Column, Html, element, icon, join, scroll, section, table, titled
 from edgekit.report.model import Index, Report
@@ -32,7 +33,7 @@ def _index_table(index: Index) -> Html:
             join([element("a", {"href": entry.link}, entry.report.target.title), _index_verdict(entry.report)]),
             format_bytes(entry.report.size.after_bytes),
             _index_accuracy(entry.report),
-            format_us(entry.report.measurements[0].latency.p90_us) if entry.report.measurements else NO_VALUE,
+            p90_words(entry.report.measurements),
         )
         for entry in index.entries
     ]

@@ -11,6 +11,15 @@ from edgekit.core.units import format_bytes, format_count, format_us
 from edgekit.measure.gates import Gate
 from edgekit.measure.measurement import Measurement
 from edgekit.report.chart import worst_layers
+from edgekit.report.device_words import (
+    emulated_words,
+    launches_words,
+    p90_words,
+    placement_words,
+    power_words,
+    task_words,
+    throttled_words,
+)
 from edgekit.report.model import Index, Level, Report
 from edgekit.report.words import (
     NO_VALUE,
@@ -85,7 +94,7 @@ def render_targets(index: Index, colour: bool = False) -> str:
     for report in (entry.report for entry in index.entries):
         state = "fail" if not report.passed else "not measured" if not report.gates or report.unmeasured else "pass"
         accuracy = score_words(report.accuracy.after, report.accuracy.unit) if report.accuracy else NO_VALUE
-        p90 = format_us(report.measurements[0].latency.p90_us) if report.measurements else NO_VALUE
+        p90 = p90_words(report.measurements)
         size = format_bytes(report.size.after_bytes)
         rows.append((safe(report.target.name), size, safe(accuracy), p90, paint(safe(verdict_words(report)), state)))
     return columns(("target", "size", "accuracy", "p90", "gates"), rows, "<>>><")
@@ -164,10 +173,14 @@ def _once(label: str) -> Iterator[str]:
 
 
 def _measurement_table(measurement: Measurement, width: int) -> str:
-    latency = measurement.latency
+    latency, conditions = measurement.latency, measurement.conditions
+    board = conditions.board or conditions.cpu
     rows = [
-        ("device", f"{measurement.device}, {measurement.conditions.cpu}"),
+        ("device", f"{measurement.device}, {board}"),
+        ("", emulated_words(conditions)),
+        ("measured", measurement.scope),
         ("latency", f"{latency_words(latency)} ({runs_words(measurement)})"),
+        ("", launches_words(measurement)),
         ("median", median_words(latency)),
         ("", latency.steady_note),
         ("loading", format_us(measurement.init_us)),
@@ -175,9 +188,17 @@ def _measurement_table(measurement: Measurement, width: int) -> str:
     ]
     if memory := measurement.memory:
         rows.append(("peak memory", f"{format_bytes(memory.peak_bytes)}, {memory.includes}"))
+    rows.append(("placement", placement_words(measurement.placement)))
+    if power := measurement.power:
+        rows += [("energy", power_words(power)), ("", power.how)]
+    rows.append(("throttled", throttled_words(conditions)))
+    if measurement.noise and measurement.noise.words:
+        rows.append(("disturbed", measurement.noise.words))
+    if measurement.task:
+        rows.append(("accuracy", task_words(measurement.task)))
     rows.append(("parity", parity_words(measurement.parity)))
     rows += [("note", warning) for warning in measurement.warnings]
-    return _pairs(rows, width)
+    return _pairs([row for row in rows if row[1]], width)
 
 
 def profile_table(measurement: Measurement, limit: int = 10) -> str:
@@ -192,7 +213,9 @@ def profile_table(measurement: Measurement, limit: int = 10) -> str:
         for o in slowest
     ]
     table = columns(("operator", "kind", "ran in", "time", "share"), rows, "<<<>>")
-    return f"{table}\n{len(slowest)} of {len(profile.operators)} operators. {safe(profile.note)}"
+    emulated = emulated_words(measurement.conditions)
+    note = f"{profile.note} {emulated[:1].upper()}{emulated[1:]}." if emulated else profile.note
+    return f"{table}\n{len(slowest)} of {len(profile.operators)} operators. {safe(note)}"
 
 
 def _share(part: float, whole: float) -> str:

@@ -13,10 +13,14 @@ from edgekit.measure.measurement import (
     Measurement,
     Memory,
     Nearness,
+    Noise,
     OperatorTime,
     Parity,
     Placement,
+    Power,
     Profile,
+    Rail,
+    TaskAccuracy,
     summarise,
 )
 from edgekit.report.model import (
@@ -81,6 +85,28 @@ def measurement() -> Measurement:
         conditions=CONDITIONS,
         placement=Placement("XNNPACK", 9, 10, ("softmax",), "from the interpreter's list of nodes"),
         warnings=(),
+    )
+
+
+def emulated() -> Measurement:
+    """What an emulated board with everything that may be told might have said."""
+    plain = measurement()
+    conditions = dataclasses.replace(
+        CONDITIONS,
+        board="Raspberry Pi 5 Model B Rev 1.0",
+        emulated="emulated: qemu-user aarch64 on x86_64",
+        before=Health((2400.0, 2400.0), 51.5, "", 0.31),
+        after=Health((1500.0, 2400.0), 84.9, "now: soft temperature limit", 0.87),
+    )
+    return dataclasses.replace(
+        plain,
+        latency=dataclasses.replace(plain.latency, launch_count=3, launch_p90_us=(340.0, 351.5, 338.0)),
+        conditions=conditions,
+        placement=Placement("XNNPACK", 4, 10, tuple(f"gather_{i} (GATHER)" for i in range(6)), "2 parts"),
+        scope="the main graph, of the signatures decode, encode",
+        noise=Noise(41, 0.031, None, 1, "the process waited for a core 3.1 % of the time, 1 burst of slow runs"),
+        power=Power((Rail("VDD_CORE", 2.1), Rail("3V3_SYS", 0.4)), 2.5, 0.8125, "50 readings of the power chip"),
+        task=TaskAccuracy("top-1 accuracy", "%", 75.1, 73.9, 76.3, 5000),
     )
 
 

@@ -23,6 +23,7 @@ PAGES = {
     "failing": render_html(sample.failing()),
     "hostile": render_html(sample.hostile()),
     "two devices": render_html(dataclasses.replace(sample.full(), measurements=(sample.measurement(),) * 2)),
+    "emulated": render_html(dataclasses.replace(sample.full(), measurements=(sample.emulated(),))),
     "index": render_index(sample.index()),
     "empty index": render_index(Index("nothing", ())),
 }
@@ -110,3 +111,28 @@ def test_the_same_report_gives_the_same_page() -> None:
 def test_a_page_is_small() -> None:
     many: Report = dataclasses.replace(sample.full(), layers=sample.layers(300))
     assert len(render_html(many).encode()) < 400_000
+
+
+def test_an_emulated_device_is_named_so_wherever_its_times_are() -> None:
+    shown = PAGES["emulated"]
+    assert shown.count("mulated") >= 2
+    assert "Emulated (qemu-user aarch64 on x86_64): these times and this energy are not those of a device." in shown
+    assert "p90 340 µs on local (emulated)" in shown
+    assert "mulated" not in PAGES["full"]
+    one = sample.index().entries[0]
+    report = dataclasses.replace(one.report, measurements=(sample.emulated(),))
+    assert "340 µs (emulated)" in render_index(Index("x", (dataclasses.replace(one, report=report),)))
+
+
+def test_the_page_says_placement_throttling_noise_and_power() -> None:
+    shown = PAGES["emulated"]
+    for words in ("Placement: XNNPACK took 4 of 10 operators", "1,500 to 2,400", "51.5 °C", "soft temperature limit"):
+        assert words in shown
+    for words in (
+        "waited for a core 3.1 %",
+        "VDD_CORE 2.10 W",
+        "0.812 mJ per inference",
+        "3 launches",
+        "top-1 accuracy",
+    ):
+        assert words in shown

@@ -16,6 +16,11 @@ def test_full_report() -> None:
     assert render_text(sample.full()) + "\n" == (GOLDEN / "report_full.txt").read_text(encoding="utf-8")
 
 
+def test_emulated_measurement() -> None:
+    shown = render_measurement(sample.emulated(), ())
+    assert shown + "\n" == (GOLDEN / "report_emulated.txt").read_text(encoding="utf-8")
+
+
 def test_measurement() -> None:
     shown = render_measurement(sample.measurement(), sample.full().gates)
     assert shown + "\n" == (GOLDEN / "report_measurement.txt").read_text(encoding="utf-8")
