@@ -75,7 +75,8 @@ def make(folder: Path, files: Path, request: dict[str, Any]) -> dict[str, str]:
         offline = ["--no-index", "--find-links", str(files), "--no-deps", "--require-hashes"]
         run([*install, *offline, "--requirement", str(files / request["requirements"])], "install the wheels")
     else:
-        run([*install, "--only-binary=:all:", *request["packages"]], "install from the package index")
+        online = ["--only-binary=:all:", "--retries", "2", "--timeout", "20"]
+        run([*install, *online, *request["packages"]], "install from the package index")
     found = check(folder, request)
     if found is None:
         raise SetupError(f"the new environment cannot import {request['module']}")
