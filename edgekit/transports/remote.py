@@ -214,10 +214,14 @@ def _words(argv: Sequence[str]) -> list[str]:
 
 @contextlib.contextmanager
 def _file(data: bytes) -> Iterator[IO[bytes]]:
-    """A file that holds `data`, to be read from its beginning."""
-    with tempfile.TemporaryFile() as file:
-        file.write(data)
-        file.seek(0)
+    """A file that holds `data`, to be read from its beginning. Raises StorageError."""
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(tempfile.TemporaryFile())
+            file.write(data)
+            file.seek(0)
+        except OSError as error:
+            raise StorageError(f"cannot write a temporary file: {error.strerror or error}") from error
         yield file
 
 

@@ -149,6 +149,7 @@ def _quoted(path: str) -> str:
 
 
 _ONCE = "Run `{login}` once, compare the fingerprint that it shows with the device's own, and answer yes."
+_KEYS = "Run `ssh-copy-id` for it, or unlock your key with `ssh-add`: `{login}` must work without a question."
 _REASONS = tuple(
     (re.compile(pattern), sentence, hint)
     for pattern, sentence, hint in (
@@ -169,21 +170,31 @@ _REASONS = tuple(
         ),
         ("Host key verification failed", "has a host key that you have not accepted yet", _ONCE),
         (
-            r"(?P<who>\S+): Permission denied|Too many authentication failures",
-            "does not let you in with the keys that you have",
-            "Run `ssh-copy-id` for it, or unlock your key: `ssh-add`; then `{login}` must work without a question.",
+            r"(?P<who>\S+@\S+): Permission denied",
+            "does not let you in: {who} takes none of the keys that ssh can use",
+            _KEYS,
+        ),
+        (
+            "Permission denied|Too many authentication failures",
+            "does not let you in: it takes none of the keys that ssh can use",
+            _KEYS,
         ),
         (
             r"Could not resolve hostname (?P<host>[^:\n]+)",
             "is not known by that name ({host})",
             "Look at the name, or at HostName in ~/.ssh/config.",
         ),
-        ("Connection refused", "refuses the connection: nothing listens there", "Is sshd running on it?"),
         (
-            "timed out|No route to host|Network is unreachable|Host is down",
-            "does not answer",
+            r"connect to host (?P<host>\S+) port (?P<port>\d+): Connection refused",
+            "cannot be reached: nothing listens on {host} at port {port}",
+            "Is it the right port, and is sshd running?",
+        ),
+        (
+            r"connect to host (?P<host>\S+) port \d+: (?P<reason>.+)",
+            "cannot be reached: {host} does not answer ({reason})",
             "Is it switched on and in this network?",
         ),
+        ("timed out", "does not answer", "Is it switched on and in this network?"),
         (
             "Bad owner or permissions on (?P<file>[^\n]+)",
             "cannot be called: ssh refuses {file}, which others may write to",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.core.errors import DeviceError, MissingError, UsageError
+from edgekit.core.errors import DeviceError, MissingError, StorageError, UsageError
 from edgekit.lab.board import Board, BoardOptions
 from edgekit.lab.box import Towards
 from edgekit.transports.keeper import Patience
@@ -320,6 +320,40 @@ def test_nothing_stays_on_this_side(board: Board, tmp_path: Path, monkeypatch: p
     with pytest.raises(DeviceError, match=r"ssh:pi@127\.0\.0\.1"):
         _session(board).open()
     assert list(folder.iterdir()) == []
+
+
+def test_the_client_is_killed_in_mid_run(board: Board) -> None:
+    with _session(board) as session:
+        lines = session.stream(["sh", "-c", "echo on; sleep 7890"], 60)
+        assert next(lines) == "on"
+        for client in _clients(board):
+            os.kill(client, signal.SIGKILL)
+        with pytest.raises(DeviceError, match="the connection was lost"):
+            list(lines)
+    assert _until(lambda: not _runs(board, "7890") and not _sessions(board))
+
+
+def _clients(board: Board) -> list[int]:
+    """The ssh processes of ours that lead to the board."""
+    port = str(board.box.port).encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:  # ended in the meantime
+            continue
+        if words[0].endswith(b"/ssh") and port in words:
+            found.append(int(entry.name))
+    return found
+
+
+def test_no_room_for_temporary_files_here(board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with _session(board) as session:
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+        with pytest.raises(StorageError, match="cannot write a temporary file"):
+            session.run(["true"], 10)
+        with pytest.raises(StorageError, match="cannot make a private folder for ssh"):
+            _session(board).open()
 
 
 def test_no_ssh_here(board: Board, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
