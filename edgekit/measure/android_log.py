@@ -51,6 +51,8 @@ _STARTS = (
     "The input model file size (MB):",
 )
 _LAB = "LAB: "
+_LONGEST = 10_000
+"""Characters of a line that are looked at; the tool's own lines are far shorter, and patterns shall not run away."""
 _MOST = 1e15  # in any unit of the log: beyond it a number is damage, and sums would lose their last digits
 
 
@@ -258,9 +260,14 @@ def flags_of(help_text: str) -> frozenset[str]:
     return frozenset(re.findall(r"^\s+--([a-z][a-z0-9_]*)=", help_text, re.MULTILINE))
 
 
+def printable(text: str) -> str:
+    """A phone's words without what a terminal would obey."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def _lines(text: str) -> Iterator[tuple[str, str]]:
     """Each line's level (empty where it has none) and what follows the prefix."""
-    for line in text.splitlines():
+    for line in (printable(line[:_LONGEST]) for line in text.splitlines()):
         match = _PREFIX.match(line)
         yield (match["level"], line[match.end() :].strip()) if match else ("", line.strip())
 
@@ -300,5 +307,4 @@ def _bytes(megabytes: float | None) -> int | None:
 
 
 def _damaged(device: str, line: str) -> DeviceError:
-    shown = "".join(c for c in line if c.isprintable())[:120]
-    return DeviceError(f"{device}: the log of benchmark_model is damaged at the line {shown!r}", "measure again")
+    return DeviceError(f"{device}: the log of benchmark_model is damaged at the line {line[:120]!r}", "measure again")

@@ -19,6 +19,7 @@ from edgekit.bundle.golden import Golden
 from edgekit.bundle.manifest import GoldenSpec, ParityBound, PortSpec
 from edgekit.core.errors import DeviceError
 from edgekit.measure.android_arguments import ONCE, Engine, Job, arguments
+from edgekit.measure.android_log import printable
 from edgekit.measure.android_session import Phone
 from edgekit.measure.android_tool import TOOL
 from edgekit.measure.options import Accelerator
@@ -124,7 +125,9 @@ def _batch(phone: Phone, engine: Engine, model: Model, arrays: Sequence[Array]) 
     words = ("sh", _NAME, str(count), str(len(arrays)), *sizes, *command)
     result = phone.transport.run(words, phone.timeout_s)
     if result.exit_code in _FAILED:
-        raise DeviceError(f"{phone.device}: the phone {_FAILED[result.exit_code]}: {result.stderr.strip()[:200]}")
+        raise DeviceError(
+            f"{phone.device}: the phone {_FAILED[result.exit_code]}: {printable(result.stderr.strip())[:200]}"
+        )
     phone.finish(result)
     return split_outputs(phone.pull(_OUTPUTS), model.outputs, count, phone.device)
 

@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass, field
 
 from edgekit.core.errors import DeviceError
+from edgekit.measure.android_log import printable
 
 _NUMBER = r"(?:-?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?|-?nan|-?inf)"
 _INITIAL = "Profiling Info for Benchmark Initialization:"
@@ -21,8 +22,8 @@ _REGULAR = "Operator-wise Profiling Info for Regular Benchmark Runs:"
 _INSIDE = "Delegate internal:"
 _SUBGRAPH = re.compile(r"Subgraph \(index: (\d+), name: .*\) profile:$")
 _TITLE = re.compile(r"={20,} (.+?) ={20,}$")
-_OBSERVED = re.compile(r"(\d+) nodes observed$")
-_NODE = re.compile(r"(.*):(\d+)$", re.DOTALL)
+_OBSERVED = re.compile(r"(\d{1,9}) nodes observed$")
+_NODE = re.compile(r"(.*):(\d{1,9})$")
 _CSV = {
     "node type, start, first, avg_ms, %, cdf%, mem KB, times called, name": 1,
     "node type, first, avg_ms, %, cdf%, mem KB, times called, name": 0,
@@ -31,6 +32,7 @@ _TABLE = re.compile(
     r"\[node type\]\s+(\[start\]\s+)?\[first\]\s+\[avg ms\]\s+\[%\]\s+\[cdf%\]\s+\[mem KB\]\s+\[times called\]"
 )
 _PREFIX = re.compile(r"^(?:INFO|VERBOSE|WARNING|ERROR): (?:\[[^\]\n]{1,200}:\d+\] ?)?")
+_LONGEST = 10_000
 
 
 class Place(enum.Enum):
@@ -138,7 +140,9 @@ def parse_profile(text: str, device: str) -> tuple[Row, ...]:
     """
     scan = _Scan(device)
     for line in text.splitlines():
-        scan.line(_PREFIX.sub("", line).strip())
+        if len(line) > _LONGEST:
+            raise _broken(device, f"has a line of {len(line)} characters")
+        scan.line(_PREFIX.sub("", printable(line)).strip())
     scan.require_closed()
     if not any(row.place is Place.MAIN for row in scan.rows):
         raise _broken(device, "has no rows for the runs")
@@ -148,14 +152,14 @@ def parse_profile(text: str, device: str) -> tuple[Row, ...]:
 def _csv_row(start: int) -> re.Pattern[str]:
     return re.compile(
         rf"(?P<kind>.+?), (?:{_NUMBER}, ){{{start}}}{_NUMBER}, (?P<avg>{_NUMBER}), {_NUMBER}%, {_NUMBER}%, "
-        rf"{_NUMBER}, (?P<calls>\d+), (?P<name>.*)"
+        rf"{_NUMBER}, (?P<calls>\d{{1,9}}), (?P<name>.*)"
     )
 
 
 def _table_row(start: int) -> re.Pattern[str]:
     return re.compile(
         rf"(?P<kind>\S.*?)\s+(?:{_NUMBER}\s+){{{start}}}{_NUMBER}\s+(?P<avg>{_NUMBER})\s+{_NUMBER}%\s+{_NUMBER}%\s+"
-        rf"{_NUMBER}\s+(?P<calls>\d+)\s+(?P<name>.*)"
+        rf"{_NUMBER}\s+(?P<calls>\d{{1,9}})\s+(?P<name>.*)"
     )
 
 

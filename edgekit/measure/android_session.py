@@ -11,7 +11,7 @@ from edgekit.core.errors import DeviceError
 from edgekit.core.files import read_bytes
 from edgekit.measure.android_arguments import Engine, Job, arguments
 from edgekit.measure.android_facts import SCRIPT, Facts, parse_facts
-from edgekit.measure.android_log import ToolLog, flags_of, parse_log
+from edgekit.measure.android_log import ToolLog, flags_of, parse_log, printable
 from edgekit.measure.android_tool import TOOL, Tool
 from edgekit.transports.base import RunResult, Transport
 
@@ -49,7 +49,7 @@ class Phone:
         flags = flags_of(asked.stdout + "\n" + asked.stderr)
         if not flags and asked.exit_code in (126, 127):
             said = (asked.stderr or asked.stdout).strip().splitlines()[-1:]
-            raise DeviceError(f"{self.device}: {tool.path} cannot be started there: {' '.join(said)[:200]}")
+            raise DeviceError(f"{self.device}: {tool.path} cannot be started there: {printable(' '.join(said))[:200]}")
         return flags
 
     def start(self, engine: Engine, job: Job, mask: str = "") -> ToolLog:
@@ -76,7 +76,7 @@ class Phone:
         """A short command. Raises DeviceError where it fails."""
         result = self.transport.run(words, _SHORT_S)
         if result.exit_code:
-            raise DeviceError(f"{self.device}: {words[0]} failed there: {result.stderr.strip()[:200]}")
+            raise DeviceError(f"{self.device}: {words[0]} failed there: {printable(result.stderr.strip())[:200]}")
         return result
 
     def push(self, name: str, data: bytes) -> None:

@@ -90,3 +90,21 @@ def test_facts_with_any_section(data: st.DataObject) -> None:
     facts = parse_facts("\n".join(lines))
     assert facts.health.temperature_c is None or -40 < facts.health.temperature_c < 150
     assert all(mhz > 0 for mhz in facts.health.clock_mhz)
+
+
+def test_what_a_terminal_would_obey_is_taken_out() -> None:
+    log = parse_log("ERROR: \x1b]0;evil\x07\x1b[2J gone\n", "adb:X")
+    assert log.errors == (" ]0;evil  [2J gone".strip(),)
+    text = shapes.CSV.replace("SOFTMAX, 0.24", "SOFT\x1b[2JMAX, 0.24", 1)
+    assert all(row.kind.isprintable() and row.name.isprintable() for row in parse_profile(text, "adb:X"))
+
+
+@pytest.mark.parametrize("text", ["9" * 6000 + " nodes observed", " " * 500_000 + "1 ", "1, " * 300_000, "=" * 400_000])
+def test_lines_that_would_take_for_ever_do_not(text: str) -> None:
+    header = (
+        "============================== Run Order ==============================\n" + TEXTS["csv"][1].splitlines()[2]
+    )
+    only_device_errors(lambda: parse_profile(f"{header}\n{text}\n", "adb:X"))
+    only_device_errors(lambda: parse_profile(text, "adb:X"))
+    only_device_errors(lambda: parse_log(text, "adb:X"))
+    parse_facts(text)
