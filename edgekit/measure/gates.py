@@ -12,9 +12,9 @@ from edgekit.measure.statistics import launch_interval
 
 MOST_LAUNCHES = 7
 _FEWEST_TO_FAIL = 3
-_LOOK = 0.984
-"""Confidence of the interval at each look, so that a few looks together miss with 5 % (Pocock, Biometrika 64(2), 1977,
-whose constant for five looks is 2.413; later looks are so near each other that two more change little)."""
+_LOOK = 0.987
+"""Confidence of the interval at each of seven looks, so that together they err with 5 %: Pocock, "Group Sequential
+Methods in the Design and Analysis of Clinical Trials", Biometrika 64(2), 1977, whose constant for seven is 2.485."""
 
 
 class Ruling(enum.Enum):

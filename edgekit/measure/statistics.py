@@ -112,8 +112,8 @@ def launch_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> 
 
     A launch that shares the device with another program is far off, so the middle is the median and the scatter is the
     median absolute deviation. Few launches tell little of their scatter: it is taken as 2 % with the weight of three
-    launches beforehand (pages and cores that a process happens to get; Kalibera and Jones, "Rigorous Benchmarking in
-    Reasonable Time", ISMM 2013, found as much), and Student's t is used. Works on logarithms: noise multiplies.
+    launches beforehand, for launches differ by more than the runs within one show (Kalibera and Jones, "Rigorous
+    Benchmarking in Reasonable Time", ISMM 2013), and Student's t is used. Works on logarithms: noise multiplies.
     Raises ValueError on none and on what is not above 0.
     """
     logs = [math.log(value) for value in values]
