@@ -25,10 +25,11 @@ from edgekit.transports.uri import DeviceUri
 
 _POLL = struct.Struct("<Bi")
 _RECORD = struct.Struct("<BH")
-_OFFSET_BYTES = 4
+_SIZE = struct.Struct("<I")
+_LEAST_PAYLOAD, _MOST_PAYLOAD = 256, 32768  # as agent/frames.h
 _KEPT_BYTES = 4 << 20  # of each output stream, as base.RunResult allows
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.002, 0.05
-_OUT = 1
+_OUT, _ERR = 1, 2
 _RUNNING, _ENDED = 0, 1
 
 
@@ -133,13 +134,13 @@ class FramedTransport:
         """See Transport. `argv[0]` is one of the firmware's programs; a fault is the negative number of a signal."""
         self._start(argv, stdin)
         start = time.monotonic()
-        streams = {_OUT: _Tail(), _OUT + 1: _Tail()}
+        streams = {_OUT: _Tail(), _ERR: _Tail()}
         for code, records in self._polls():
             for record in records:
                 streams[record.stream].add(record.data)
             if code is not None:
                 seconds = time.monotonic() - start
-                return RunResult(code, streams[_OUT].text(), streams[_OUT + 1].text(), seconds)
+                return RunResult(code, streams[_OUT].text(), streams[_ERR].text(), seconds)
             if time.monotonic() - start > timeout_s:
                 break
         self._ask(Kind.KILL)
@@ -235,23 +236,37 @@ class FramedTransport:
     def _read_board(self, payload: bytes) -> Board:
         pairs = dict(text.split("=", 1) for text in payload.decode(errors="replace").splitlines() if "=" in text)
         try:
-            return Board(pairs["board"], pairs["emulated"], int(pairs["payload"]), int(pairs["store"]))
+            board = Board(pairs["board"], pairs["emulated"], int(pairs["payload"]), int(pairs["store"]))
         except (KeyError, ValueError) as error:
-            raise DeviceError(f"{self._uri}: the firmware says nothing that makes sense: {payload[:80]!r}") from error
+            raise self._nonsense(payload) from error
+        if not _LEAST_PAYLOAD <= board.payload_bytes <= _MOST_PAYLOAD:
+            raise self._nonsense(payload)
+        return board
+
+    def _nonsense(self, payload: bytes) -> DeviceError:
+        return DeviceError(f"{self._uri}: the firmware says nothing that makes sense: {payload[:80]!r}")
 
     def _send_file(self, data: bytes, name: bytes) -> None:
-        self._ask(Kind.BEGIN, struct.pack("<I", min(len(data), 0xFFFFFFFF)) + name)
-        step = self.board.payload_bytes - _OFFSET_BYTES
+        self._ask(Kind.BEGIN, _SIZE.pack(min(len(data), 0xFFFFFFFF)) + name)
+        step = self.board.payload_bytes - _SIZE.size
         for offset in range(0, len(data), step):
-            self._ask(Kind.DATA, struct.pack("<I", offset) + data[offset : offset + step])
+            self._ask(Kind.DATA, _SIZE.pack(offset) + data[offset : offset + step])
         self._ask(Kind.END, hashlib.sha256(data).digest())
 
     def _read_file(self, name: bytes) -> bytes:
-        (size,) = struct.unpack("<I", self._ask(Kind.STAT, name)[:4])
+        told = self._ask(Kind.STAT, name)
+        if len(told) != _SIZE.size:
+            raise self._nonsense(told)
+        (size,) = _SIZE.unpack(told)
+        if size > self.board.store_bytes:
+            raise self._nonsense(told)
         data = bytearray()
         while len(data) < size:
             step = min(self.board.payload_bytes, size - len(data))
-            data += self._ask(Kind.READ, struct.pack("<IH", len(data), step) + name)
+            part = self._ask(Kind.READ, struct.pack("<IH", len(data), step) + name)
+            if len(part) != step:
+                raise self._nonsense(part)
+            data += part
         return bytes(data)
 
     def _start(self, argv: Sequence[str], stdin: bytes) -> None:
@@ -268,8 +283,10 @@ class FramedTransport:
         pause = _FIRST_PAUSE_S
         while True:
             payload = self._ask(Kind.POLL)
-            state, code = _POLL.unpack_from(payload)
             records = _records(payload[_POLL.size :])
+            if len(payload) < _POLL.size or any(record.stream not in (_OUT, _ERR) for record in records):
+                raise self._nonsense(payload)
+            state, code = _POLL.unpack_from(payload)
             if state not in (_RUNNING, _ENDED):
                 raise DeviceError(f"{self._uri}: the program was ended on the board, which heard nothing of us")
             yield (code if state == _ENDED else None), records
