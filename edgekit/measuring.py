@@ -32,16 +32,22 @@ def measure_stage(
 ) -> None:
     """Each bundle on its devices, all devices at once; `found` gets, by the target's name, what comes as it comes."""
 
+    def add(name: str, new: Measured) -> None:
+        old = found.get(name, Measured())
+        found[name] = Measured((*old.measurements, *new.measurements), old.error or new.error)
+
     def keep(result: dict[str, Measured]) -> None:
         for name, new in result.items():
-            old = found.get(name, Measured())
-            found[name] = Measured((*old.measurements, *new.measurements), old.error or new.error)
+            add(name, new)
 
     def work(device: DeviceUri, progress: Progress) -> dict[str, Measured]:
         names = {target.name for target in devices[device]}
         return measure_on(device, [draft for draft in drafts if draft.job.target.name in names], progress)
 
-    on_fleet(tuple(devices), FleetJob(work, keep, _fleet_words), workshop.fleet or OneLine(workshop.progress))
+    job = FleetJob(work, keep, _fleet_words)
+    for outcome in on_fleet(tuple(devices), job, workshop.fleet or OneLine(workshop.progress)):
+        for target in devices[outcome.device] if outcome.error else ():
+            add(target.name, Measured(error=outcome.error))
 
 
 def _fleet_words(found: dict[str, Measured]) -> str:
@@ -62,7 +68,10 @@ def measured_words(measurement: Measurement) -> str:
 
 
 def measure_on(device: DeviceUri, drafts: list[Draft], progress: Progress) -> dict[str, Measured]:
-    """The bundles of several targets on one device, one after the other; equal ones once."""
+    """The bundles of several targets on one device, one after the other; equal ones once.
+
+    Raises DeviceError where none could be measured.
+    """
     done: dict[str, Measured] = {}
     found = {}
     for draft in drafts:
@@ -72,6 +81,9 @@ def measure_on(device: DeviceUri, drafts: list[Draft], progress: Progress) -> di
         name = draft.job.target.name
         renamed = tuple(replace(m, target=name) for m in done[key].measurements)
         found[name] = replace(done[key], measurements=renamed)
+    errors = [measured.error for measured in found.values() if measured.error]
+    if errors and len(errors) == len(found):
+        raise errors[0]
     return found
 
 
