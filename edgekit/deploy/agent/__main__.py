@@ -20,23 +20,24 @@ _BUSY_S, _POLL_S = 10.0, 0.2
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def main(command: str, request_path: str, detached: str = "") -> None:
+def main(command: str, request_path: str = "", detached: str = "") -> None:
     """Do what the request says and print its result or error.
 
     What switches runs in a process that is `detached`: a lost connection does not end it.
     """
-    works = {"status": Board.status, "trust": Board.trust, "stage": Board.stage, "tidy": Board.tidy}
+    works = {"status": Board.status, "trust": Board.trust, "stage": Board.stage, "tidy": Board.tidy, "boot": Board.boot}
     switching = {"activate": Board.activate, "rollback": Board.rollback}
     if command in switching and not detached:
         _detach(command, request_path)
         return
-    request = json.loads(Path(request_path).read_text(encoding="utf-8"))
+    request = json.loads(Path(request_path).read_text(encoding="utf-8")) if request_path else {}
     board = Board(Path.home(), Path(request_path).resolve().parent)
     work = {**works, **switching}[command]
     if command in ("status", "trust"):
         _answer(lambda: work(board, request))
     else:
-        _answer(lambda: _alone(board, lambda: work(board, request)))
+        wait_s = 0.0 if command == "boot" else _BUSY_S  # the service is started by a deployment, too: never wait for it
+        _answer(lambda: _alone(board, lambda: work(board, request), wait_s))
 
 
 def _answer(work: Callable[[], dict[str, Any]]) -> None:
@@ -72,19 +73,19 @@ def _detach(command: str, request_path: str) -> None:
     os.read(reading, 1)
 
 
-def _alone(board: Board, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _alone(board: Board, work: Callable[[], dict[str, Any]], wait_s: float) -> dict[str, Any]:
     """`work` while nobody else changes the releases; the system lets go of the lock with the process."""
     board.make_folders()
     handle = os.open(str(board.root / "lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        _lock(handle)
+        _lock(handle, wait_s)
         return work()
     finally:
         os.close(handle)
 
 
-def _lock(handle: int) -> None:
-    end = time.monotonic() + _BUSY_S
+def _lock(handle: int, wait_s: float) -> None:
+    end = time.monotonic() + wait_s
     while True:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,7 +10,18 @@ from typing import Any
 
 from edgekit.deploy.agent import files
 from edgekit.deploy.agent.keys import Trust
-from edgekit.deploy.agent.protocol import MANIFEST, NAME, PACKAGE, RELEASE, SERVICE, SIGNATURE, Refused, Step, step
+from edgekit.deploy.agent.protocol import (
+    AGENT,
+    MANIFEST,
+    NAME,
+    PACKAGE,
+    RELEASE,
+    SERVICE,
+    SIGNATURE,
+    Refused,
+    Step,
+    step,
+)
 from edgekit.deploy.agent.service import Service
 
 CURRENT, PREVIOUS, STATE = "current", "previous", "state.json"
@@ -55,6 +66,17 @@ class Board:
         self._prune()
         return {"recovered": recovered or "the leftovers of an interrupted deployment were removed"}
 
+    def boot(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Before the service starts: leave a new release whose switch was cut off before it had proved healthy."""
+        state = self._state()
+        pending = _pending(state)
+        if pending is None or pending.get("proved") or not pending["from"] or self._link(CURRENT) != pending["to"]:
+            return {}
+        self._point(CURRENT, pending["from"])
+        words = f"{pending['to']}: the board stopped before it had proved healthy"
+        self._write_state({**state, "pending": None, "last_error": words})
+        return {"left": pending["to"]}
+
     def trust(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Trust a public key where none is trusted; the same one again is no error."""
         return {"key": self._keys.install(str(request["key"]).encode())}
@@ -76,6 +98,7 @@ class Board:
             self._describe(folder, manifest, request)
             step(Step.VERIFY)
             self._verify(folder)
+            self._keep_agent()
         except BaseException:
             files.remove(folder)
             raise
@@ -92,7 +115,7 @@ class Board:
         serial = self._verify(self._staging / name)["serial"]
         step(Step.PLACE)
         name = self._place(name)
-        health = self._intend({"to": name, "serial": serial}, request)
+        health = self._intend({"to": name, "serial": serial, "proved": False}, request)
         return {"release": name, "health": health, "recovered": recovered}
 
     def rollback(self, request: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +134,7 @@ class Board:
         if previous:
             step(Step.VERIFY)
             self._verify(self._releases / previous)
-        health = self._intend({"to": previous, "serial": 0}, request)
+        health = self._intend({"to": previous, "serial": 0, "proved": True}, request)
         return {"release": previous, "health": health, "recovered": recovered}
 
     def _intend(self, aim: Mapping[str, Any], request: Mapping[str, Any]) -> str:
@@ -207,6 +230,12 @@ class Board:
                 files.remove(gone)
                 entry.rename(gone)
                 files.remove(gone)
+
+    def _keep_agent(self) -> None:
+        """Leave this program beside the releases, for `boot`."""
+        ours, kept = self._uploads / AGENT, self.root / AGENT
+        if not kept.is_file() or files.sha256(kept) != files.sha256(ours):
+            files.replace(kept, files.read(ours))
 
     def _untidy(self) -> bool:
         """Whether an interrupted deployment has left something."""

@@ -128,6 +128,12 @@ class BoardFolder:
         request = {"leave": more.pop("leave", ""), "empty": more.pop("empty", False), "at": "then", "health_s": 10}
         return self.agent("rollback", request, **more)
 
+    def boot(self) -> Reply:
+        """As the unit of the service does it."""
+        words = [self.python, "-I", str(self.root / AGENT), "boot"]
+        done = subprocess.run(words, env=self.environment(), capture_output=True, text=True, timeout=60, check=False)
+        return reply_of(done.stdout, done.stderr, done.returncode)
+
     def status(self) -> Mapping[str, Any]:
         return self.agent("status", {}).good()
 

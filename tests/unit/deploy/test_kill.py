@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -92,12 +93,8 @@ def test_at_every_change_while_rolling_back(board: BoardFolder, saved: Path) -> 
 
 def test_at_every_change_of_the_cleaning_up_itself(board: BoardFolder, saved: Path, tmp_path: Path) -> None:
     """A board that was killed after its switch is killed again while it settles that."""
-    board.copy_from(saved / "staged")
-    for number in range(1, MOST):
-        board.copy_from(saved / "staged")
-        board.activate(C, kill_at=number)
-        if board.linked() == C.name and board.status()["unconfirmed"]:
-            break
+    _torn(board, saved / "staged")
+    assert board.status()["unconfirmed"]
     shutil.copytree(board.root, tmp_path / "torn", symlinks=True)
 
     def after() -> None:
@@ -145,3 +142,37 @@ def test_a_lost_connection_does_not_stop_a_switch(board: BoardFolder, saved: Pat
         until(lambda: board.linked() == C.name and not board.status()["unconfirmed"])
         until(lambda: board.leftovers() == [])
         assert board.linked("previous") == B.name
+
+
+def _torn(board: BoardFolder, saved: Path) -> None:
+    """A board that was killed after its switch and before it was confirmed."""
+    for number in range(1, MOST):
+        board.copy_from(saved)
+        board.activate(C, kill_at=number)
+        if board.linked() == C.name:
+            return
+
+
+def test_a_board_that_starts_again_leaves_what_was_not_proved(board: BoardFolder, saved: Path) -> None:
+    _torn(board, saved / "staged")
+    with (board.root / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "another deployment" in board.boot().error, "a deployment restarts the service, too"
+    assert board.linked() == C.name
+    assert board.boot().good() == {"left": C.name}
+    assert (board.linked(), board.linked("previous")) == (B.name, A.name)
+    assert "before it had proved healthy" in board.status()["last_error"]
+    assert board.boot().good() == {}
+    board.deploy(C).good()
+    assert (board.linked(), board.linked("previous"), board.leftovers()) == (C.name, B.name, [])
+    assert board.boot().good() == {}
+
+
+def test_a_rollback_that_was_cut_off_stands_after_a_start(board: BoardFolder, saved: Path) -> None:
+    for number in range(1, MOST):
+        board.copy_from(saved / "before")
+        board.rollback(kill_at=number)
+        if board.linked() == A.name:
+            break
+    assert board.boot().good() == {}
+    assert board.linked() == A.name
