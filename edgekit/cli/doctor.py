@@ -6,6 +6,7 @@ import platform
 import shutil
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import click
 
@@ -96,7 +97,13 @@ def _lab() -> None:
         whole = len(paths) == len(names)
         _line(whole, package, ", ".join(paths) if whole else f"sudo apt-get install {package}")
     if find_program("bwrap") is not None and (sentence := missing(["bwrap"])):
-        _line(False, "user namespaces", f"{sentence}: sudo sysctl kernel.unprivileged_userns_clone=1")
+        _line(False, "user namespaces", f"{sentence}: sudo sysctl -w {_namespace_switch()}")
+
+
+def _namespace_switch() -> str:
+    """The kernel setting that allows user namespaces: Ubuntu's since 23.10 where it is there, else Debian's."""
+    ubuntu = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
+    return "kernel.apparmor_restrict_unprivileged_userns=0" if ubuntu.exists() else "kernel.unprivileged_userns_clone=1"
 
 
 def _version(name: str) -> str | None:

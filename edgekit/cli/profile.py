@@ -10,6 +10,7 @@ from edgekit.cli.fleet import fleet_progress, measured_words, nothing, show_fail
 from edgekit.cli.output import write_json
 
 PATH = click.Path(path_type=Path)
+ACCELERATORS = ("cpu", "gpu", "npu")
 SHOWN = 30
 
 
@@ -17,20 +18,26 @@ SHOWN = 30
 @click.argument("bundle", type=PATH)
 @click.option("--device", "devices", required=True, multiple=True, metavar="URI", help="Where to run it; repeatable.")
 @click.option("--python", default="", metavar="PATH", help="The interpreter to use on a board.")
+@click.option("--accelerator", type=click.Choice(ACCELERATORS), default="cpu", show_default=True, help="On a phone.")
 @click.option("--benchmark-model", type=PATH, help="LiteRT's benchmark_model for a phone.")
 @click.option("--json", "json_path", type=PATH, help="Write the times there, - for stdout.")
 def profile(
-    bundle: Path, devices: tuple[str, ...], python: str, benchmark_model: Path | None, json_path: Path | None
+    bundle: Path,
+    devices: tuple[str, ...],
+    python: str,
+    accelerator: str,
+    benchmark_model: Path | None,
+    json_path: Path | None,
 ) -> None:
     """Which operator takes the time, and which kernel or delegate ran it. Several devices are profiled at once."""
     from edgekit.bundle.read import open_bundle
     from edgekit.measure.check import check_bundle
     from edgekit.measure.fleet import FleetJob, on_fleet, parse_devices
-    from edgekit.measure.options import CheckOptions
+    from edgekit.measure.options import Accelerator, CheckOptions
     from edgekit.report.text import profile_table
 
     uris, opened = parse_devices(devices), open_bundle(bundle)
-    options = CheckOptions(python=python, benchmark_model=benchmark_model)
+    options = CheckOptions(python=python, accelerator=Accelerator(accelerator), benchmark_model=benchmark_model)
 
     job = FleetJob(lambda device, progress: check_bundle(opened, device, options, progress), nothing, measured_words)
     outcomes = on_fleet(uris, job, fleet_progress(uris))
