@@ -21,6 +21,7 @@ from edgekit.measure.statistics import (
     TOLERANCE,
     drift_share,
     histogram,
+    launch_interval,
     median_interval,
     outlier_count,
     percentile,
@@ -84,12 +85,14 @@ def summary(launches: Sequence[Launch], before: Health, after: Health) -> Latenc
     """One latency from all starts. On a phone that throttled nothing is sure."""
     medians = [one.median_us for one in launches]
     interval, steady = median_interval(medians), steadiness(medians)
-    p50, p95 = percentile(medians, 50), percentile([one.p95_us for one in launches], 50)
+    p50, upper = percentile(medians, 50), [one.p95_us for one in launches]
+    known = upper if min(upper) > 0 else []  # 0 is what the tool's clock rounds down to
+    reach = launch_interval(known) if known else None
     why = throttling(drift_share(medians), before.clock_mhz, after.clock_mhz, after.throttled)
     doubt = _TOO_FINE if p50 < _FINEST_US else f"{_UNSURE}: {why}" if why else ""
     return Latency(
         p50_us=p50,
-        p90_us=p95,
+        p90_us=percentile(upper, 50),
         p99_us=percentile([one.max_us for one in launches], 50),
         min_us=min(one.min_us for one in launches),
         max_us=max(one.max_us for one in launches),
@@ -98,8 +101,8 @@ def summary(launches: Sequence[Launch], before: Health, after: Health) -> Latenc
         median_low_us=interval.low if interval else None,
         median_high_us=interval.high if interval else None,
         median_coverage=interval.coverage if interval else None,
-        p90_low_us=p50,
-        p90_high_us=max(one.p95_us for one in launches),
+        p90_low_us=reach.low if reach else None,
+        p90_high_us=reach.high if reach else None,
         interval_method=_METHOD,
         launch_count=len(launches),
         settled=steady.steady,
@@ -108,6 +111,7 @@ def summary(launches: Sequence[Launch], before: Health, after: Health) -> Latenc
         steady=steady.steady and not doubt,
         steady_note=doubt or f"{steady.note}, from {len(launches)} starts of the tool",
         histogram=histogram(medians),
+        launch_p90_us=tuple(known),
     )
 
 

@@ -32,7 +32,10 @@ def test_the_medians_of_the_starts_are_the_samples() -> None:
     assert (found.p99_us, found.max_us, found.min_us) == (1500, 1500, 950)
     assert found.median_low_us is not None
     assert found.median_low_us <= 1003.5
-    assert (found.p90_low_us, found.p90_high_us) == (1003.5, pytest.approx(1111))
+    assert found.launch_p90_us == pytest.approx([1100, 1111, 1105.5, 1100, 1103.3, 1104.4, 1101.1, 1106.6])
+    assert found.p90_low_us is not None
+    assert found.p90_high_us is not None
+    assert found.p90_low_us < found.p90_us < found.p90_high_us
     assert found.steady
     assert found.steady_note.endswith("from 8 starts of the tool")
     assert "the tool gives no samples" in found.interval_method
@@ -54,6 +57,11 @@ def test_what_the_tools_clock_cannot_tell() -> None:
         False,
         "not measurable to 5 % here: the tool counts whole microseconds",
     )
+
+
+def test_times_that_round_to_nothing_are_held_against_no_limit_by_launches() -> None:
+    found = summary(starts(*[0] * 8), STILL, STILL)
+    assert (found.p90_us, found.launch_p90_us, found.p90_low_us) == (0, (), None)
 
 
 def test_when_more_starts_would_not_help() -> None:
