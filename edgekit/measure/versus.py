@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from edgekit.bundle.manifest import GOLDEN, MODEL
 from edgekit.bundle.read import Bundle
@@ -15,7 +15,7 @@ from edgekit.core.progress import Progress
 from edgekit.core.units import format_us
 from edgekit.measure.answer import conditions, outputs
 from edgekit.measure.board import runner_of
-from edgekit.measure.check import check_open, require_checkable, require_golden
+from edgekit.measure.check import require_checkable, require_golden
 from edgekit.measure.measurement import Conditions, Parity
 from edgekit.measure.options import CheckOptions
 from edgekit.measure.parity import judge_parity
@@ -28,7 +28,7 @@ from edgekit.transports.uri import DeviceUri
 _HALF_WIDTH = 0.01
 _LAUNCHES = 10
 _IN_ONE = "one process, in turns A B B A"
-_APART = "a process for each launch, in turns A B B A"
+_APART = "a start of the tool for each turn, A B B A"
 
 
 class Verdict(enum.Enum):
@@ -115,20 +115,12 @@ def _in_one_process(
 def _by_launches(
     pair: tuple[Bundle, Bundle], device: DeviceUri, transport: Transport, options: CheckOptions, progress: Progress
 ) -> Versus:
-    """Where no process can hold both: measured in turns, one launch each."""
-    plain = replace(options, profile=False, evaluation=None)
-    blocks: tuple[list[float], list[float]] = ([], [])
-    measured = None
-    digests = ["", ""]
-    for block in range(_LAUNCHES):
-        for side in (0, 1) if block % 2 == 0 else (1, 0):
-            measured = check_open(pair[side], device, transport, plain, progress)
-            _require_right(measured.parity, str(device), pair[side])
-            digests[side] = measured.model_sha256
-            blocks[side].append(measured.latency.p50_us)
-    if measured is None:
-        raise UsageError("there is nothing to compare")
-    return _versus(str(device), digests, blocks, _APART, measured.conditions)
+    """On a phone, where no process holds both: in turns, a start of the tool each."""
+    from edgekit.measure.android_turns import turns_on_phone
+
+    turns = turns_on_phone(pair, transport, str(device), options, progress, _LAUNCHES)
+    digests = [sha256_bytes(bundle.files[MODEL]) for bundle in pair]
+    return _versus(str(device), digests, (turns.a_us, turns.b_us), _APART, turns.conditions)
 
 
 @dataclass(frozen=True, slots=True)
