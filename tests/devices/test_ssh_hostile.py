@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -228,6 +231,42 @@ def test_a_link_is_replaced_and_not_followed(board: Board, tmp_path: Path) -> No
         assert session.run(["cat", "link"], 10).stdout == "new"
     assert outside.read_text() == "as it was"
     outside.unlink()
+
+
+@pytest.mark.parametrize(
+    ("bytes_sent", "sentence"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n" + b"\x00\xff" * 5000, "ssh cannot connect: "),
+        (b"SSH-2.0-x\r\n" + bytes(50_000), "ssh cannot connect: "),
+        (b"line\r\n" * 200_000, "ssh cannot connect: "),
+        (b"", "did not answer within 3 s"),
+    ],
+)
+def test_a_port_where_no_sshd_is(bytes_sent: bytes, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EDGEKIT_SSH_CONFIG", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        over = threading.Event()
+        thread = threading.Thread(target=_answer, args=(server, bytes_sent, over))
+        thread.start()
+        try:
+            uri = parse_device(f"ssh:pi@127.0.0.1:{server.getsockname()[1]}")
+            with pytest.raises(DeviceError, match=sentence) as refused:
+                SshTransport(uri, _HASTY).open()
+            assert refused.value.message.isprintable()
+        finally:
+            over.set()
+            thread.join(30)
+
+
+def _answer(server: socket.socket, data: bytes, over: threading.Event) -> None:
+    server.settimeout(30)
+    with contextlib.suppress(OSError):
+        connection, _ = server.accept()
+        with connection:
+            connection.settimeout(30)
+            connection.sendall(data)
+            if not data:
+                over.wait(30)
 
 
 def test_a_lock_file_that_is_none(board: Board) -> None:
