@@ -45,6 +45,10 @@ class Judging:
 @click.option("--warmup", type=click.IntRange(0), help="How many runs before; without it until the latency settles.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--accelerator", type=click.Choice(ACCELERATORS), default="cpu", show_default=True, help="On a phone.")
+@click.option("--full-precision", is_flag=True, help="On a phone: no 16 bits on its GPU or NPU.")
+@click.option("--npu-delegate", default="", metavar="PATH", help="On a phone: its maker's delegate; else NNAPI.")
+@click.option("--npu-options", default="", metavar="KEY:VALUE;…", help="For that delegate.")
+@click.option("--big-cores", is_flag=True, help="On a phone: stay off its slowest cores.")
 @click.option("--against", type=PATH, metavar="BUNDLE", help="Run both in turns and tell the ratio of their latencies.")
 @click.option("--evaluation", type=PATH, help="Labelled samples: measure the task's accuracy on the device too.")
 @click.option("--evaluation-limit", type=click.IntRange(1), help="At most so many of them, evenly spread.")
@@ -60,6 +64,10 @@ def check(
     warmup: int | None,
     threads: int,
     accelerator: str,
+    full_precision: bool,
+    npu_delegate: str,
+    npu_options: str,
+    big_cores: bool,
     against: Path | None,
     evaluation: Path | None,
     evaluation_limit: int | None,
@@ -77,7 +85,7 @@ def check(
     from edgekit.bundle.read import open_bundle
     from edgekit.measure.evaluation import EvaluationSamples
     from edgekit.measure.fleet import parse_devices
-    from edgekit.measure.options import Accelerator, CheckOptions
+    from edgekit.measure.options import Accelerator, CheckOptions, PhoneOptions
     from edgekit.targets.target import Budget, parse_budget
 
     uris, opened = parse_devices(devices), open_bundle(bundle)
@@ -89,6 +97,7 @@ def check(
         threads=threads,
         python=python,
         accelerator=Accelerator(accelerator),
+        phone=PhoneOptions(not full_precision, npu_delegate, npu_options, big_cores),
         benchmark_model=benchmark_model,
         evaluation=samples,
         p90_limit_ms=budget.latency_p90_ms,

@@ -24,7 +24,6 @@ from edgekit.measure.android_arguments import (
     ONCE,
     Engine,
     Job,
-    PhoneOptions,
     Timing,
     big_cores,
     can_prove,
@@ -46,7 +45,6 @@ from edgekit.transports.base import Transport
 _PROFILE = "profile.csv"
 _PROFILE_RUNS = 50
 _MEMORY = "growth of benchmark_model from its start to the end of the runs: weights, packed weights and activations"
-_PLAIN = PhoneOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,6 @@ def measure_on_phone(
     device: str,
     options: CheckOptions,
     progress: Progress,
-    extras: PhoneOptions = _PLAIN,
 ) -> Measurement:
     """Measure `bundle` on the phone behind `transport`, which is open.
 
@@ -91,7 +88,7 @@ def measure_on_phone(
     not and for a bundle without golden samples.
     """
     with steps(progress, f"check on {device}", 2 + FEWEST + options.profile):
-        station = settle_in(transport, device, options, extras)
+        station = settle_in(transport, device, options)
         check = bring(station, bundle, MODEL)
         progress.advance()
         parity = prove(check)
@@ -105,9 +102,9 @@ def measure_on_phone(
     return _measurement(check, _Taken(after, parity, launches, rows, why, log, task))
 
 
-def settle_in(transport: Transport, device: str, options: CheckOptions, extras: PhoneOptions = _PLAIN) -> Station:
+def settle_in(transport: Transport, device: str, options: CheckOptions) -> Station:
     """Look at the phone and push the tool for it. Errors as in `measure_on_phone`."""
-    engine = Engine(options.threads, options.kernels, options.accelerator, extras)
+    engine = Engine(options.threads, options.kernels, options.accelerator, options.phone)
     phone = Phone(device, transport, options.timeout_s)
     before = phone.facts()
     tool = find_tool(options.benchmark_model, before.abis, before.lab, device)
@@ -116,7 +113,7 @@ def settle_in(transport: Transport, device: str, options: CheckOptions, extras: 
             f"{device}: {tool.path} takes no inputs from files, so that parity cannot be proved",
             "it may be the tool of LiteRT's compiled models: use the one of tflite/tools/benchmark",
         )
-    return Station(phone, engine, tool, before, big_cores(before.max_khz) if extras.big_cores else "", options)
+    return Station(phone, engine, tool, before, big_cores(before.max_khz) if options.phone.big_cores else "", options)
 
 
 def bring(station: Station, bundle: Bundle, file: str) -> Check:

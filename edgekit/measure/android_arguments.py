@@ -11,27 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgekit.core.errors import DeviceError, UsageError
-from edgekit.measure.options import Accelerator
+from edgekit.measure.options import Accelerator, PhoneOptions
 from edgekit.runtime.litert import Kernels
 
 _NEEDED = ("input_layer_value_files", "output_filepath")
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneOptions:
-    """What only phones have.
-
-    Attributes:
-        precision_loss: whether the GPU may compute in 16 bits.
-        npu_delegate: path on the phone of the vendor's delegate library; empty asks Android's NNAPI.
-        npu_options: for that library, `key:value;key:value`.
-        big_cores: whether to stay on the fastest cores (taskset).
-    """
-
-    precision_loss: bool = True
-    npu_delegate: str = ""
-    npu_options: str = ""
-    big_cores: bool = False
 
 
 @dataclass(frozen=True, slots=True)

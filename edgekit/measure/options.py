@@ -20,6 +20,23 @@ class Accelerator(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class PhoneOptions:
+    """What only phones have.
+
+    Attributes:
+        precision_loss: whether the GPU may compute in 16 bits.
+        npu_delegate: path on the phone of the vendor's delegate library; empty asks Android's NNAPI.
+        npu_options: for that library, `key:value;key:value`.
+        big_cores: whether to stay on the fastest cores (taskset).
+    """
+
+    precision_loss: bool = True
+    npu_delegate: str = ""
+    npu_options: str = ""
+    big_cores: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CheckOptions:
     """How to measure.
 
@@ -32,6 +49,7 @@ class CheckOptions:
         timeout_s: for each process on the device.
         python: the interpreter to use on a board, as a path or a name there; empty looks for one.
         accelerator: what runs the model on a phone.
+        phone: what only phones have.
         benchmark_model: LiteRT's benchmark_model for a phone; None takes the user's cache.
         evaluation: labelled samples to measure the task's accuracy with on the device, or None.
         half_width: the share of the median to which it is to be known, where `runs` is None.
@@ -47,6 +65,7 @@ class CheckOptions:
     timeout_s: float = 300.0
     python: str = ""
     accelerator: Accelerator = Accelerator.CPU
+    phone: PhoneOptions = PhoneOptions()
     benchmark_model: Path | None = None
     evaluation: EvaluationSamples | None = None
     half_width: float = 0.015

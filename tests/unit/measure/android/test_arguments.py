@@ -11,14 +11,13 @@ from edgekit.measure.android_arguments import (
     ONCE,
     Engine,
     Job,
-    PhoneOptions,
     Timing,
     arguments,
     big_cores,
     can_prove,
     shared_out,
 )
-from edgekit.measure.options import Accelerator
+from edgekit.measure.options import Accelerator, PhoneOptions
 from edgekit.runtime.litert import Kernels
 
 PLAIN = PhoneOptions()

@@ -10,11 +10,11 @@ import pytest
 from edgekit.bundle.golden import Golden
 from edgekit.bundle.manifest import GoldenSpec, ParityBound, PortSpec
 from edgekit.core.errors import DeviceError
-from edgekit.measure.android_arguments import Engine, PhoneOptions
+from edgekit.measure.android_arguments import Engine
 from edgekit.measure.android_launches import FEWEST, MOST, Launch, enough, summary, timings
 from edgekit.measure.android_outputs import bounds, split_outputs
 from edgekit.measure.measurement import Health
-from edgekit.measure.options import Accelerator
+from edgekit.measure.options import Accelerator, PhoneOptions
 from edgekit.runtime.litert import Kernels
 
 ONE = Launch(50, 5, 1000.0, 980.0, 1100.0, 950.0, 1500.0, 20000.0, 1400.0, 1 << 20)

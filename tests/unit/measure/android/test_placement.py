@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from edgekit.measure.android_arguments import Engine, PhoneOptions
+from edgekit.measure.android_arguments import Engine
 from edgekit.measure.android_log import ToolLog, parse_log
 from edgekit.measure.android_placement import ModelOp, place, profile
 from edgekit.measure.android_profile import parse_profile
 from edgekit.measure.measurement import OperatorTime, Placement
-from edgekit.measure.options import Accelerator
+from edgekit.measure.options import Accelerator, PhoneOptions
 from edgekit.runtime.litert import Kernels
 from tests.unit.measure.android import shapes
 
