@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edgekit.transports.uri import DeviceUri
 
 PATH = click.Path(path_type=Path)
+PRECISE = "Without --runs: until the median's 95 % interval is within this of it."
 ACCELERATORS = ("cpu", "gpu", "npu")
 
 
@@ -42,6 +43,9 @@ class Judging:
 @click.argument("bundle", type=PATH)
 @click.option("--device", "devices", required=True, multiple=True, metavar="URI", help="Where to run it; repeatable.")
 @click.option("--runs", type=click.IntRange(1), help="How many timed runs; without it until the median is known.")
+@click.option(
+    "--precision", type=click.FloatRange(0.1, 50), default=1.5, show_default=True, metavar="PERCENT", help=PRECISE
+)
 @click.option("--warmup", type=click.IntRange(0), help="How many runs before; without it until the latency settles.")
 @click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--accelerator", type=click.Choice(ACCELERATORS), default="cpu", show_default=True, help="On a phone.")
@@ -61,6 +65,7 @@ def check(
     bundle: Path,
     devices: tuple[str, ...],
     runs: int | None,
+    precision: float,
     warmup: int | None,
     threads: int,
     accelerator: str,
@@ -100,6 +105,7 @@ def check(
         phone=PhoneOptions(not full_precision, npu_delegate, npu_options, big_cores),
         benchmark_model=benchmark_model,
         evaluation=samples,
+        half_width=precision / 100,
         p90_limit_ms=budget.latency_p90_ms,
         accept_emulated=accept_emulated,
     )

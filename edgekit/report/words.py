@@ -158,7 +158,7 @@ def median_words(latency: Latency) -> str:
     if latency.median_low_us is None or latency.median_high_us is None or latency.median_coverage is None:
         return format_us(latency.p50_us)
     low, high = format_us(latency.median_low_us), format_us(latency.median_high_us)
-    return f"{format_us(latency.p50_us)} ({low} to {high} with {100 * latency.median_coverage:.1f} % confidence)"
+    return f"{format_us(latency.p50_us)} ({low} to {high} with {100 * latency.median_coverage:.3g} % confidence)"
 
 
 def parity_words(parity: Parity) -> str:
