@@ -140,7 +140,7 @@ def verdict_words(report: Report) -> str:
     if unknown == len(report.gates):
         return f"{_count(unknown, 'gate')}, none of them measured"
     kept = len(report.gates) - unknown
-    rest = f", {unknown} not measured" if unknown else ""
+    rest = f", {unknown} {' or '.join(sorted({g.verdict for g in report.unmeasured}))}" if unknown else ""
     return f"{_count(kept, 'gate')} kept{rest}"
 
 
