@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -246,7 +248,9 @@ def test_a_session_whose_owner_is_killed(board: Board) -> None:
         "session = SshTransport(parse_device(sys.argv[1])); session.open()\n"
         "print(next(session.stream(['sh', '-c', 'echo on; sleep 3456'], 60)), flush=True); session.run(['sleep', '4567'], 60)"
     )
-    owner = subprocess.Popen([sys.executable, "-c", program, board.uri], stdout=subprocess.PIPE)
+    scratch = tempfile.mkdtemp(prefix="edgekit-")  # a killed process leaves its temporary files
+    environment = {**os.environ, "TMPDIR": scratch}
+    owner = subprocess.Popen([sys.executable, "-c", program, board.uri], stdout=subprocess.PIPE, env=environment)
     try:
         assert owner.stdout is not None
         assert owner.stdout.readline() == b"on\n"
@@ -257,6 +261,7 @@ def test_a_session_whose_owner_is_killed(board: Board) -> None:
         owner.kill()
         owner.wait()
         owner.stdout.close()  # type: ignore[union-attr]  # it is a pipe
+        shutil.rmtree(scratch)
     with _session(board) as session:
         assert session.run(["true"], 10).exit_code == 0
 
