@@ -17,11 +17,15 @@ from edgekit.transports.base import Transport
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """The median of each start in microseconds, for each side, block by block."""
+    """The median of each start in microseconds, for each side, block by block.
+
+    The tool cuts each time down to whole multiples of `resolution_us`, so that a ratio is no surer than that.
+    """
 
     a_us: tuple[float, ...]
     b_us: tuple[float, ...]
     conditions: Conditions
+    resolution_us: float = 1.0
 
 
 def turns_on_phone(
