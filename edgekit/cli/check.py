@@ -195,6 +195,7 @@ def _compare(
     from edgekit.core.records import to_record
     from edgekit.measure.fleet import FleetJob, on_fleet
     from edgekit.measure.versus import compare_bundles
+    from edgekit.report.text import render_versus
 
     job = FleetJob(lambda d, p: compare_bundles(one, other, d, options, p), nothing, lambda versus: versus.words)
     outcomes = on_fleet(devices, job, fleet_progress(devices))
@@ -213,5 +214,5 @@ def _compare(
     if json_path is None or str(json_path) != "-":
         for outcome in outcomes:
             if outcome.result is not None:
-                click.echo(f"{outcome.device}: {outcome.result.words}")
+                click.echo(render_versus(outcome.result))
     show_failures(outcomes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from edgekit.measure.check import require_checkable, require_golden
 from edgekit.measure.measurement import Conditions, Parity
 from edgekit.measure.options import CheckOptions
 from edgekit.measure.parity import judge_parity
-from edgekit.measure.statistics import percentile, quantile_interval
+from edgekit.measure.ratio import VERDICTS, Verdict, Versus, judge
+from edgekit.measure.statistics import percentile
 from edgekit.measure.visit import Visit
 from edgekit.transports.base import Transport
 from edgekit.transports.registry import transport_for
@@ -29,38 +29,6 @@ _HALF_WIDTH = 0.01
 _LAUNCHES = 10
 _IN_ONE = "one process, in turns A B B A"
 _APART = "a start of the tool for each turn, A B B A"
-
-
-class Verdict(enum.Enum):
-    """Which of two bundles is faster, where that can be said."""
-
-    FASTER = "faster"
-    SLOWER = "slower"
-    UNDECIDED = "undecided"
-
-
-@dataclass(frozen=True, slots=True)
-class Versus:
-    """Bundle A against bundle B on one device.
-
-    `ratio` is the median over blocks of A's latency over B's in the same block, `low` and `high` its 95 % interval
-    (None where the blocks were too few), `p50_a_us` and `p50_b_us` the medians over all blocks. `how` says in which
-    order they ran. `words` is the result in one sentence.
-    """
-
-    device: str
-    sha256_a: str
-    sha256_b: str
-    ratio: float
-    low: float | None
-    high: float | None
-    verdict: Verdict
-    p50_a_us: float
-    p50_b_us: float
-    block_count: int
-    how: str
-    conditions: Conditions
-    words: str
 
 
 def compare_bundles(a: Bundle, b: Bundle, device: DeviceUri, options: CheckOptions, progress: Progress) -> Versus:
@@ -80,20 +48,6 @@ def compare_bundles(a: Bundle, b: Bundle, device: DeviceUri, options: CheckOptio
             return _in_one_process((a, b), device, transport, options)
         finally:
             progress.finish()
-
-
-def judge(ratios: Sequence[float]) -> tuple[float, float | None, float | None, Verdict]:
-    """Ratio, its interval, and what that allows to be said: nothing where it holds 1. Ratios in their order.
-
-    A block's ratio is of two medians from the same moment, so that what slows both cancels out. Raises ValueError on
-    none.
-    """
-    ratio, interval = percentile(ratios, 50), quantile_interval(ratios, 50)
-    if interval is None:
-        return ratio, None, None, Verdict.UNDECIDED
-    if interval.high < 1:
-        return ratio, interval.low, interval.high, Verdict.FASTER
-    return ratio, interval.low, interval.high, Verdict.SLOWER if interval.low > 1 else Verdict.UNDECIDED
 
 
 def _in_one_process(
@@ -184,12 +138,5 @@ def _words(
         found = f"{times}: too few blocks for a verdict"
     else:
         interval = f"A takes {middle:.3f} times as long as B ({low:.3f} to {high:.3f}, 95 %)"
-        found = f"{times}: {interval}: {_SAID[verdict]}"
+        found = f"{times}: {interval}: {VERDICTS[verdict]}"
     return f"{found} [{emulated}]" if emulated else found
-
-
-_SAID = {
-    Verdict.FASTER: "A is faster",
-    Verdict.SLOWER: "A is slower",
-    Verdict.UNDECIDED: "no verdict, for the interval holds 1",
-}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from edgekit.core.units import format_bytes, format_count, format_us
 from edgekit.measure.gates import Gate
 from edgekit.measure.measurement import Measurement
+from edgekit.measure.ratio import VERDICTS, Versus
 from edgekit.report.chart import worst_layers
 from edgekit.report.device_words import (
     emulated_words,
@@ -25,6 +26,7 @@ from edgekit.report.words import (
     NO_VALUE,
     certainty_words,
     difference_words,
+    fixed,
     gate_limit,
     gate_value,
     latency_words,
@@ -198,6 +200,24 @@ def _measurement_table(measurement: Measurement, width: int) -> str:
         rows.append(("accuracy", task_words(measurement.task)))
     rows.append(("parity", parity_words(measurement.parity)))
     rows += [("note", warning) for warning in measurement.warnings]
+    return _pairs([row for row in rows if row[1]], width)
+
+
+def render_versus(versus: Versus, width: int = WIDTH) -> str:
+    """What `edgekit check --against` prints: both medians, their ratio with its interval, and what that allows."""
+    interval = NO_VALUE
+    if versus.low is not None and versus.high is not None:
+        interval = f"{fixed(versus.low, 3)} to {fixed(versus.high, 3)} (95 %)"
+    rows = [
+        ("device", f"{versus.device}, {versus.conditions.board or versus.conditions.cpu}"),
+        ("", emulated_words(versus.conditions)),
+        ("A", f"median {format_us(versus.p50_a_us)}"),
+        ("B", f"median {format_us(versus.p50_b_us)}"),
+        ("A / B", f"{fixed(versus.ratio, 3)}, {interval}"),
+        ("verdict", VERDICTS[versus.verdict]),
+        ("how", f"{versus.block_count} blocks: {versus.how}"),
+        ("throttled", throttled_words(versus.conditions)),
+    ]
     return _pairs([row for row in rows if row[1]], width)
 
 

@@ -18,7 +18,8 @@ from edgekit.core.progress import Silent
 from edgekit.core.records import to_record
 from edgekit.measure import versus_worker
 from edgekit.measure.options import CheckOptions
-from edgekit.measure.versus import Verdict, compare_bundles, judge
+from edgekit.measure.ratio import Verdict, judge
+from edgekit.measure.versus import compare_bundles
 from edgekit.transports.uri import LOCAL
 from tests.unit.bundle.content import content
 

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.report.text import columns_of, render_measurement, render_targets, render_text, safe, shortened
+from edgekit.measure.ratio import Verdict, Versus
+from edgekit.report.text import (
+    columns_of,
+    render_measurement,
+    render_targets,
+    render_text,
+    render_versus,
+    safe,
+    shortened,
+)
 from tests.unit.report import sample
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
@@ -62,3 +71,21 @@ def test_a_hostile_name_moves_no_cursor() -> None:
 def test_long_names_keep_their_end() -> None:
     assert shortened("model/" + "x" * 60 + "/conv_7", 12) == "…xxxx/conv_7"
     assert len(shortened("x" * 99)) == 44
+
+
+def test_a_comparison_without_a_verdict() -> None:
+    emulated = sample.emulated().conditions
+    found = Versus(
+        "local", "aa", "bb", 0.998, 0.994, 1.003, Verdict.UNDECIDED, 320.5, 321.0, 40, "in turns", emulated, "words"
+    )
+    assert render_versus(found).splitlines() == [
+        "device     local, Raspberry Pi 5 Model B Rev 1.0",
+        "           emulated (qemu-user aarch64 on x86_64): these times and this energy are not those of a",
+        "           device",
+        "A          median 320 µs",
+        "B          median 321 µs",
+        "A / B      0.998, 0.994 to 1.003 (95 %)",
+        "verdict    no verdict, for the interval holds 1",
+        "how        40 blocks: in turns",
+        "throttled  before the runs no, after them now: soft temperature limit",
+    ]
