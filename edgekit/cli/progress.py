@@ -24,14 +24,14 @@ class TerminalProgress:
         self.stage = ""
 
     def start(self, label: str, total: int | None) -> None:
-        """Begin a bar; it appears once the work has taken a second."""
+        """Begin a bar; it appears once the work has taken a second, and at once where it has a line of its own."""
         from tqdm import tqdm
 
         self.stage = label
         self._bar = tqdm(
             total=total,
             desc=label,
-            delay=SHOWN_AFTER_S,
+            delay=SHOWN_AFTER_S if self._position is None else 0,
             disable=not sys.stderr.isatty(),
             leave=False,
             ncols=80,

@@ -46,11 +46,12 @@ def check_open(
         from edgekit.measure.android import measure_on_phone
 
         return measure_on_phone(bundle, transport, str(device), options, progress)
-    progress.start(f"check on {device}", 2 if options.profile else 1)
+    progress.start(f"check on {device}", 3 if options.profile else 2)
     try:
         runner = runner_of(device, transport, options.python)
         visit = Visit(str(device), transport, options.timeout_s, runner.python)
         visit.bring(bundle)
+        progress.advance()
         measurement = _measure(bundle, visit, options)
         limit_ms = options.p90_limit_ms
         if limit_ms is not None and (options.accept_emulated or not measurement.conditions.emulated):
