@@ -323,9 +323,10 @@ def placement(interpreter: Any) -> dict[str, Any]:
 
     The interpreter lists the model's nodes in their order and appends one for each partition of a delegate.
     """
-    if not hasattr(interpreter, "_get_ops_details"):
-        return {"taken": None, "kernels": 0, "note": "this runtime has no list of its nodes"}
-    nodes = interpreter._get_ops_details()
+    try:
+        nodes = interpreter._get_ops_details()
+    except (AttributeError, UnicodeDecodeError):  # a runtime without it; a name that is no text
+        return {"taken": None, "kernels": 0, "note": "this runtime cannot list its nodes"}
     model = [n for n in nodes if not _is_delegate(n)]
     makers = {int(t): n for n in model for t in n["outputs"]}
     taken: set[int] = set()
@@ -346,7 +347,10 @@ def _is_delegate(node: Any) -> bool:
 
 def _scope(interpreter: Any) -> str:
     """What one inference is, where a model has several ways in."""
-    names = sorted(getattr(interpreter, "_get_full_signature_list", dict)())
+    try:
+        names = sorted(interpreter._get_full_signature_list())
+    except (AttributeError, UnicodeDecodeError):
+        return "the main graph; its signatures cannot be read"
     return f"the main graph, of the signatures {', '.join(names)}" if len(names) > 1 else ""
 
 

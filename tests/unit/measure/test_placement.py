@@ -59,6 +59,16 @@ def test_a_runtime_that_does_not_tell_is_not_guessed_at() -> None:
     assert (found.delegate, found.operators_taken) == ("XNNPACK", None)
 
 
+def test_names_that_are_no_text_stop_nothing() -> None:
+    def broken(self: object) -> None:
+        b"\xf4".decode()
+
+    odd = type("Odd", (), {"_get_ops_details": broken, "_get_full_signature_list": broken})()
+    assert worker.placement(odd)["taken"] is None
+    assert worker._scope(odd) == "the main graph; its signatures cannot be read"
+    assert worker.placement(object())["note"] == "this runtime cannot list its nodes"
+
+
 def test_a_device_that_tells_nonsense_is_an_error() -> None:
     with pytest.raises(DeviceError, match="placement"):
         placement(Answer("bad", {"placement": 7}), write(conv_model()), "xnnpack")
