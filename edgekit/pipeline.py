@@ -92,9 +92,12 @@ def build(request: BuildRequest, workshop: Workshop) -> tuple[TargetResult, ...]
     measured: dict[str, Measured] = {}
     try:
         measure_stage([draft for draft in drafts if isinstance(draft, Draft)], devices, workshop, measured)
-    finally:  # also on Ctrl-C bundles are written, with what is measured by then
-        results = tuple(_finished(draft, measured) for draft in drafts)
-    return results
+    except KeyboardInterrupt:  # what is measured by then is kept, in its bundle
+        for draft in drafts:
+            if isinstance(draft, Draft) and measured.get(draft.job.target.name, Measured()).measurements:
+                _finished(draft, measured)
+        raise
+    return tuple(_finished(draft, measured) for draft in drafts)
 
 
 def recipe_for(target: Target, request: BuildRequest) -> Recipe:
