@@ -113,7 +113,7 @@ def test_ctrl_c_keeps_what_is_finished_and_leaves_nothing_running(bundle: Path, 
     assert running.returncode == 130, rest
     assert "interrupted" in rest
     wait_until(lambda: not workers_of(board), "the worker on the board to be gone")
-    assert not list(board.home.glob(".edgekit-session*")), "a session's folder is left on the board"
+    wait_until(lambda: not list(board.home.glob(".edgekit-session*")), "the session's folder to be gone")
 
 
 def workers_of(board: Board) -> list[int]:
