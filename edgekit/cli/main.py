@@ -109,6 +109,11 @@ def exit_code_of(work: Callable[[], object]) -> int:
 
 def show_error(error: EdgekitError) -> None:
     """An error as a person sees it: what, then what to do."""
-    click.echo(click.style("error: ", fg="red", bold=True) + error.message, err=True)
+    click.echo(click.style("error: ", fg="red", bold=True) + _plain(error.message), err=True)
     if error.hint:
-        click.echo(f"  {error.hint}", err=True)
+        click.echo(f"  {_plain(error.hint)}", err=True)
+
+
+def _plain(text: str) -> str:
+    """Without what would steer a terminal: an error may quote a file or a device."""
+    return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)

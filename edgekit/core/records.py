@@ -10,6 +10,7 @@ import dataclasses
 import enum
 import json
 import math
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -104,7 +105,7 @@ def _read_enum(kind: type[enum.Enum], record: object, where: str) -> enum.Enum:
 def _read_plain(kind: Any, record: object, where: str) -> Any:
     if kind is float and isinstance(record, str) and record in _SPECIAL:
         return float(record)
-    if kind is float and type(record) in (int, float):
+    if kind is float and type(record) in (int, float) and abs(cast(float, record)) <= sys.float_info.max:
         return float(cast(float, record))
     if type(record) is kind:
         return record

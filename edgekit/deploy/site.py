@@ -112,7 +112,7 @@ class Site:
             elif "error" in told:
                 raise DeviceError(f"{self.device}: {_printable(told['error'])}")
             elif isinstance(told.get("result"), dict):
-                return dict(told["result"])
+                return {k: _printable(v) if isinstance(v, str) else v for k, v in told["result"].items()}
         said = f": {_printable(' | '.join(other))}" if other else ""
         raise DeviceError(f"{self.device}: the agent on the board ended without an answer{said}")
 
@@ -144,7 +144,7 @@ def _told(line: str) -> dict[str, Any] | None:
         record = json.loads(line[len(MARK) :])
     except (ValueError, RecursionError):
         return None
-    if not isinstance(record, dict) or ("step" in record and record["step"] not in {s.value for s in Step}):
+    if not isinstance(record, dict) or ("step" in record and record["step"] not in [s.value for s in Step]):
         return None
     return record
 

@@ -44,6 +44,7 @@ from edgekit.transports.base import Transport
 
 _PROFILE = "profile.csv"
 _PROFILE_RUNS = 50
+_PROFILE_BYTES = 16 << 20
 _MEMORY = "growth of benchmark_model from its start to the end of the runs: weights, packed weights and activations"
 
 
@@ -190,7 +191,7 @@ def _profiled(check: Check, log: ToolLog) -> tuple[tuple[Row, ...], str, ToolLog
     timing = Timing(runs, 1, ONCE.min_s, ONCE.warmup_min_s, ONCE.max_s)
     station, phone = check.station, check.station.phone
     result = phone.run(station.engine, _job(check, timing, profile=_PROFILE), station.mask)
-    text = phone.pull(_PROFILE).decode("utf-8", "replace") if phone.has(_PROFILE) else result.stdout
+    text = phone.pull(_PROFILE, _PROFILE_BYTES).decode("utf-8", "replace") if phone.has(_PROFILE) else result.stdout
     try:
         profiled = phone.finish(result)
         return parse_profile(text, phone.device), "", profiled

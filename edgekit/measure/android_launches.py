@@ -34,6 +34,7 @@ FEWEST = 8
 """With so many medians an interval of 95 % exists."""
 MOST = 16
 _RESULT = "result.pb"
+_RESULT_BYTES = 1 << 20
 _METHOD = "order statistics of the medians of the starts; the tool gives no samples: p90 is its p95, p99 its maximum"
 _FINEST_US = 1 / TOLERANCE
 _UNSURE = f"not measurable to {100 * TOLERANCE:.3g} % here"
@@ -72,7 +73,7 @@ def timings(runs: int | None, warmup: int | None) -> list[Timing]:
 def launch(phone: Phone, engine: Engine, job: Job, mask: str) -> tuple[Launch, ToolLog]:
     """Start the tool once. Raises DeviceError where its numbers are missing or contradict each other."""
     log = phone.start(engine, job, mask)
-    result = parse_result(phone.pull(job.result), phone.device) if phone.has(job.result) else None
+    result = parse_result(phone.pull(job.result, _RESULT_BYTES), phone.device) if phone.has(job.result) else None
     return _from_result(result, log, phone.device) if result else _from_log(log, phone.device), log
 
 
@@ -86,7 +87,7 @@ def summary(launches: Sequence[Launch], before: Health, after: Health) -> Latenc
     medians = [one.median_us for one in launches]
     interval, steady = median_interval(medians), steadiness(medians)
     p50, upper = percentile(medians, 50), [one.p95_us for one in launches]
-    known = upper if min(upper) > 0 else []  # 0 is what the tool's clock rounds down to
+    known = upper if min(upper) >= 1e-3 else []  # 0 is what the tool's clock rounds down to
     reach = launch_interval(known) if known else None
     why = throttling(drift_share(medians), before.clock_mhz, after.clock_mhz, after.throttled)
     doubt = _TOO_FINE if p50 < _FINEST_US else f"{_UNSURE}: {why}" if why else ""

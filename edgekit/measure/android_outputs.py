@@ -95,7 +95,7 @@ def bounds(spec: GoldenSpec, golden: Golden, engine: Engine) -> tuple[tuple[Pari
 
 def split_outputs(data: bytes, ports: tuple[PortSpec, ...], count: int, device: str) -> dict[str, Array]:
     """The tool's output file for `count` samples as arrays. Raises DeviceError where its length is wrong."""
-    sizes = [math.prod(port.shape) * np.dtype(port.dtype).itemsize for port in ports]
+    sizes = _sizes(ports)
     if len(data) != count * sum(sizes):
         wanted = f"{count} times {sum(sizes)}" if count > 1 else str(sum(sizes))
         raise DeviceError(
@@ -109,6 +109,11 @@ def split_outputs(data: bytes, ports: tuple[PortSpec, ...], count: int, device: 
         outputs[port.name] = part.view(np.dtype(port.dtype)).reshape(count, *port.shape)
         place += size
     return outputs
+
+
+def _sizes(ports: tuple[PortSpec, ...]) -> list[int]:
+    """Bytes of one sample of each."""
+    return [math.prod(port.shape) * np.dtype(port.dtype).itemsize for port in ports]
 
 
 def _batch(phone: Phone, engine: Engine, model: Model, arrays: Sequence[Array]) -> dict[str, Array]:
@@ -129,7 +134,9 @@ def _batch(phone: Phone, engine: Engine, model: Model, arrays: Sequence[Array]) 
             f"{phone.device}: the phone {_FAILED[result.exit_code]}: {printable(result.stderr.strip())[:200]}"
         )
     phone.finish(result)
-    return split_outputs(phone.pull(_OUTPUTS), model.outputs, count, phone.device)
+    return split_outputs(
+        phone.pull(_OUTPUTS, 2 * count * sum(_sizes(model.outputs))), model.outputs, count, phone.device
+    )
 
 
 def _half(kernels: str, output: str, golden: Array, cpu: ParityBound | None) -> ParityBound:

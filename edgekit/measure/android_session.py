@@ -86,11 +86,11 @@ class Phone:
             source.write_bytes(data)
             self.transport.push(source, name)
 
-    def pull(self, name: str) -> bytes:
-        """A file of the session's folder. Raises DeviceError where it is not there."""
+    def pull(self, name: str, most_bytes: int) -> bytes:
+        """A file of the session's folder. Raises DeviceError where it is not there, or larger than that."""
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
             target = Path(folder) / "file"
-            self.transport.pull(name, target)
+            self.transport.pull(name, target, most_bytes)
             return read_bytes(target)
 
     def has(self, name: str) -> bool:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import math
 import re
+import struct
+import tokenize
 import zipfile
+import zlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from edgekit.core.errors import DeviceError
@@ -28,20 +34,36 @@ from edgekit.measure.measurement import (
     summarise,
 )
 from edgekit.measure.statistics import SHARED, TOLERANCE, burst_count, disturbance, drift_share, throttling
-from edgekit.measure.visit import Answer
+from edgekit.measure.visit import Answer, printable
 
 Array = NDArray[Any]
+# What zipfile and numpy raise for bytes that nobody sensible wrote; RuntimeError where they are encrypted.
+_DAMAGED = (
+    *(ArithmeticError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, RuntimeError),
+    *(SyntaxError, TypeError, ValueError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
 _MEMORY = "above the runtime without a model: weights, packed weights and activations"
 _PROFILED = "One thread, with LiteRT's own profiler, which slows the run and counts whole microseconds."
 _BUILTIN = re.compile(r"\[Builtin\]:(\d+)")
+LEAST_US = 1e-3
+"""A nanosecond: no clock of a device tells less, so a shorter inference was not measured."""
+_HEADERS_BYTES = 1 << 20
+_KINDS = "biufcSU"
 _DELEGATE = "Delegate/"
 _DELEGATES = {"xnnpack": "XNNPACK"}
 _UNSTEADY = f"not measurable to {100 * TOLERANCE:.3g} % here"
 
 
-def latency(answer: Answer) -> Latency:
-    """The timed runs, summarised. A device that throttled, or was shared so that nothing is sure, is not steady."""
+def latency(answer: Answer, most: int) -> Latency:
+    """The timed runs, summarised. A device that throttled, or was shared so that nothing is sure, is not steady.
+
+    Raises DeviceError where there are more than `most`, or one took less than a nanosecond.
+    """
     samples = answer.numbers("latencies_us")
+    if len(samples) > most or min(samples) < LEAST_US:
+        raise DeviceError(
+            f"{answer.device}: the worker's latencies cannot be: {len(samples)}, from {min(samples):g} us"
+        )
     found = summarise(samples, int(answer.number("warmup_count")), answer.values.get("settled") is True)
     before, after = health(answer, "before"), health(answer, "after")
     why = throttling(drift_share(samples), before.clock_mhz, after.clock_mhz, after.throttled)
@@ -138,7 +160,7 @@ def power(answer: Answer) -> Power | None:
     found = _part(answer, "rails")
     if not found.values:
         return None
-    rails = tuple(Rail(_printable(name), found.number(name)) for name in found.values)
+    rails = tuple(Rail(printable(name, 40), found.number(name)) for name in found.values)
     count, seconds = answer.number("inferences"), answer.number("seconds")
     if count < 1:
         raise DeviceError(f"{answer.device}: the worker's inferences are {count:g}")
@@ -152,17 +174,38 @@ def power(answer: Answer) -> Power | None:
     return Power(rails, watts, 1000 * watts * seconds / count, how)
 
 
-def _printable(text: str) -> str:
-    return "".join(c for c in text if c.isprintable())[:40]
+def outputs_bytes(expected: Iterable[Array]) -> int:
+    """What the file of these outputs may have, in bytes: so much and some headers, also where a type is wider."""
+    return 8 * sum(array.nbytes for array in expected) + _HEADERS_BYTES
 
 
 def outputs(data: bytes, names: tuple[str, ...], device: str) -> dict[str, Array]:
     """The outputs that a worker wrote, by name in the model's order. Raises DeviceError where they are damaged."""
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            return {name: file[f"output_{i}"] for i, name in enumerate(names) if f"output_{i}" in file.files}
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise DeviceError(f"{device}: the worker's outputs are damaged: {error}") from error
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            there = set(archive.namelist())
+            keys = {name: f"output_{i}.npy" for i, name in enumerate(names)}
+            return {name: _array(archive, key, len(data)) for name, key in keys.items() if key in there}
+    except _DAMAGED as error:
+        said = printable(str(error)) or type(error).__name__
+        raise DeviceError(f"{device}: the worker's outputs are damaged: {said}") from error
+
+
+def _array(archive: zipfile.ZipFile, key: str, most_bytes: int) -> Array:
+    """One array. What the file says of its size is compared with its bytes before memory is taken. Raises _DAMAGED."""
+    entry = archive.getinfo(key)
+    if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > most_bytes:
+        raise ValueError(f"{key} is packed, or larger than the whole")
+    data = archive.read(entry)
+    file = io.BytesIO(data)
+    if npy.read_magic(file) != (1, 0):
+        raise ValueError(f"{key} is of another version than 1.0")
+    shape, in_columns, dtype = npy.read_array_header_1_0(file)
+    if dtype.kind not in _KINDS or min(shape, default=0) < 0:
+        raise ValueError(f"{key} holds no plain numbers")
+    if math.prod(shape) * dtype.itemsize != len(data) - file.tell():
+        raise ValueError(f"{key} has another size than it says")
+    return np.ndarray(shape, dtype, data, file.tell(), order="F" if in_columns else "C")
 
 
 def profile(reply: object, model: bytes, device: str) -> Profile:
@@ -171,7 +214,7 @@ def profile(reply: object, model: bytes, device: str) -> Profile:
     A row of a delegate is one of its kernels: it may stand for several operators, and has no name of the model's.
     """
     if not isinstance(reply, list) or not reply:
-        why = f": {reply}" if isinstance(reply, str) else ""
+        why = f": {printable(reply)}" if isinstance(reply, str) else ""
         return Profile((), f"This runtime gives no times by operator{why}.")
     names = [(op.name, op.custom_name or op.kind) for op in read(model).main.ops]
     return Profile(tuple(_operator(Answer(device, row), names) for row in reply if isinstance(row, dict)), _PROFILED)

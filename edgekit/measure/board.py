@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgekit.core.errors import DeviceError
 from edgekit.measure.visit import OUR_PYTHON, Answer
-from edgekit.transports.base import Transport
+from edgekit.transports.base import Transport, one_line
 from edgekit.transports.uri import DeviceUri
 
 HOME = "~/.local/share/edgekit"
@@ -29,7 +29,7 @@ for name in "$@"; do
   printf '%s\t%s\n' "$version" "$path"
 done
 """
-_FOUND = re.compile(r"(?P<version>\d+\.\d+\.\d+|broken)\t(?P<path>/[^\t]+)")
+_FOUND = re.compile(r"(?P<version>\d{1,4}\.\d{1,4}\.\d{1,4}|broken)\t(?P<path>/[^\t]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +136,9 @@ def _find(device: DeviceUri, transport: Transport, names: tuple[str, ...]) -> li
     """Version and path of each that is there."""
     result = transport.run(("sh", "-c", _FIND, "sh", *names), _PROBE_TIMEOUT_S)
     if result.exit_code:
-        raise DeviceError(f"{device}: its shell does not answer: {result.stderr.strip()[:200]}")
+        raise DeviceError(f"{device}: its shell does not answer: {one_line(result.stderr)}")
     rows = [match for match in map(_FOUND.fullmatch, result.stdout.splitlines()) if match]
-    return [(row["version"], row["path"]) for row in rows]
+    return [(row["version"], row["path"]) for row in rows if row["path"].isprintable()]
 
 
 def _is_new_enough(version: str) -> bool:
@@ -164,10 +164,10 @@ def _no_python(device: DeviceUri, found: list[tuple[str, str]], names: tuple[str
 def _ask(device: DeviceUri, transport: Transport, path: str) -> Facts:
     result = transport.run((path, _PROBE), _PROBE_TIMEOUT_S)
     if result.exit_code:
-        raise DeviceError(f"{device}: {path} does not say what it is: {result.stderr.strip()[-200:]}")
+        raise DeviceError(f"{device}: {path} does not say what it is: {one_line(result.stderr)}")
     try:
         values = json.loads(result.stdout)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DeviceError(f"{device}: {path} says no JSON: {error}") from error
     if not isinstance(values, dict):
         raise DeviceError(f"{device}: {path} says something else than what it is")
@@ -179,7 +179,7 @@ def _facts(device: str, values: Mapping[str, object], path: str) -> Facts:
     if not isinstance(runtimes, dict) or not isinstance(modules, dict):
         raise DeviceError(f"{device}: {path} does not say what it has")
     version = answer.text("version")
-    if not re.match(r"\d+\.\d+", version):
+    if not re.fullmatch(r"\d{1,4}\.\d{1,4}(\..*)?", version):
         raise DeviceError(f"{device}: {path} says that it is Python {version!r}")
     return Facts(
         path=path,

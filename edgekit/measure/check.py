@@ -8,7 +8,7 @@ from edgekit.bundle.manifest import TargetRef
 from edgekit.bundle.read import Bundle
 from edgekit.core.errors import UsageError
 from edgekit.core.progress import Progress
-from edgekit.measure.answer import conditions, latency, memory, noise, outputs, placement, power, profile
+from edgekit.measure.answer import conditions, latency, memory, noise, outputs, outputs_bytes, placement, power, profile
 from edgekit.measure.board import Facts, runner_of
 from edgekit.measure.evaluation import chunk_runner, measure_task
 from edgekit.measure.launches import until_ruled
@@ -22,6 +22,8 @@ from edgekit.transports.registry import transport_for
 from edgekit.transports.uri import DeviceUri
 
 _PROFILE_RUNS = 50
+_MOST_RUNS = 1000
+"""Timed runs that the worker does by itself."""
 
 
 def check_bundle(bundle: Bundle, device: DeviceUri, options: CheckOptions, progress: Progress) -> Measurement:
@@ -105,12 +107,14 @@ def _measure(bundle: Bundle, visit: Visit, options: CheckOptions) -> Measurement
     golden, spec = bundle.golden, bundle.manifest.golden
     if golden is None or spec is None:
         raise _no_golden(bundle)
-    found = outputs(visit.fetch("outputs.npz"), tuple(golden.outputs), visit.device)
+    found = outputs(
+        visit.fetch("outputs.npz", outputs_bytes(golden.outputs.values())), tuple(golden.outputs), visit.device
+    )
     return Measurement(
         device=visit.device,
         target=bundle.manifest.target.name,
         model_sha256=visit.model_sha256,
-        latency=latency(answer),
+        latency=latency(answer, options.runs or _MOST_RUNS),
         init_us=answer.number("init_us"),
         first_inference_us=answer.number("first_inference_us"),
         memory=memory(answer),

@@ -83,14 +83,16 @@ def measure_task(bundle: Bundle, samples: EvaluationSamples, run: RunChunk, prog
     for chunk in _chunks(feeds, _chunk_count(manifest)):
         found = run(_stored(chunk, manifest))
         values = found.get(port.name)
-        if values is None or len(values) != len(chunk):
+        if values is None or not _fits(values, port, len(chunk)):
             raise DeviceError(f"the device did not give {port.name} for each sample")
         for feed, value in zip(chunk, values, strict=True):
             real = _unbatched(_real(value, port))
             judge.add(real, real, np.asarray(feed.label), resampler.weights())
     scale = 100.0 if samples.metric.unit == "%" else 1.0
     value = judge.finish().result_value.scaled(scale)
-    low, high = (None if math.isnan(v) else v for v in (value.low, value.high))
+    if not math.isfinite(value.value):
+        raise DeviceError(f"the device's outputs give no number for {samples.metric.value}")
+    low, high = (v if math.isfinite(v) else None for v in (value.low, value.high))
     return TaskAccuracy(samples.metric.value, samples.metric.unit, value.value, low, high, samples.count)
 
 
@@ -98,12 +100,13 @@ def chunk_runner(bundle: Bundle, visit: Visit, threads: int, kernels: str) -> Ru
     """Runs chunks through the Python worker of a visit to which the model was brought."""
     names = tuple(port.name for port in bundle.manifest.outputs)
     request = EvaluateRequest(threads, kernels)
+    most_bytes = 2 * (_CHUNK_BYTES + _sample_bytes(bundle.manifest))
 
     def run(arrays: tuple[Array, ...]) -> Mapping[str, Array]:
         visit.push(_SAMPLES, write_npz({f"input_{i}": array for i, array in enumerate(arrays)}))
         visit.bring_worker("worker.py")
         visit.ask(_WORKER, request)
-        return outputs(visit.fetch(_OUTPUTS), names, visit.device)
+        return outputs(visit.fetch(_OUTPUTS, most_bytes), names, visit.device)
 
     return run
 
@@ -129,6 +132,13 @@ def measured_drop(manifest: Manifest, task: TaskAccuracy | None) -> float | None
     return verification.float_value.value - task.value
 
 
+def _fits(values: Array, port: PortSpec, count: int) -> bool:
+    """Whether these are `count` outputs of the port; a size that is not known until it runs may be any."""
+    if values.ndim != len(port.shape) + 1 or len(values) != count or values.dtype.name != port.dtype:
+        return False
+    return all(there == said or said < 1 for there, said in zip(values.shape[1:], port.shape, strict=True))
+
+
 def _ports(manifest: Manifest) -> list[ModelInput]:
     """The inputs as the float model takes them: quantized ones as real numbers."""
     return [
@@ -147,9 +157,12 @@ def _judged_port(manifest: Manifest, metric: Metric) -> PortSpec:
 
 def _chunk_count(manifest: Manifest) -> int:
     """How many samples fit into a chunk, inputs and outputs together."""
+    return max(1, _CHUNK_BYTES // max(1, _sample_bytes(manifest)))
+
+
+def _sample_bytes(manifest: Manifest) -> int:
     ports = (*manifest.inputs, *manifest.outputs)
-    size = sum(abs(math.prod(port.shape)) * np.dtype(port.dtype).itemsize for port in ports)
-    return max(1, _CHUNK_BYTES // max(1, size))
+    return sum(abs(math.prod(port.shape)) * np.dtype(port.dtype).itemsize for port in ports)
 
 
 def _chunks(feeds: Iterator[Feed], count: int) -> Iterator[list[Feed]]:

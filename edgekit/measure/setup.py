@@ -13,7 +13,7 @@ from edgekit.core.errors import DeviceError, UsageError
 from edgekit.core.files import sha256_bytes
 from edgekit.measure.board import VENV_PYTHON, Facts, probe, usable_facts
 from edgekit.measure.wheels import REQUIREMENTS, Needs, Parcel, fetch, fetch_pip, given, needs_of
-from edgekit.transports.base import Transport
+from edgekit.transports.base import Transport, one_line
 from edgekit.transports.registry import transport_for
 from edgekit.transports.uri import DeviceUri
 
@@ -95,9 +95,9 @@ def _work(device: DeviceUri, transport: Transport, python: str, options: SetupOp
     try:
         for line in transport.stream((python, _WORKER, _REQUEST), _SILENCE_S):
             if line.startswith(_ERROR):
-                reason = line.removeprefix(_ERROR)
+                reason = one_line(line.removeprefix(_ERROR))
             else:
-                yield line
+                yield one_line(line)
     except DeviceError as error:
         if not reason:
             raise

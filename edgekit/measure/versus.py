@@ -12,7 +12,7 @@ from edgekit.core.errors import DeviceError, UsageError
 from edgekit.core.files import sha256_bytes
 from edgekit.core.progress import Progress
 from edgekit.core.units import format_us
-from edgekit.measure.answer import conditions, outputs
+from edgekit.measure.answer import LEAST_US, conditions, outputs, outputs_bytes
 from edgekit.measure.board import runner_of
 from edgekit.measure.check import require_checkable, require_golden
 from edgekit.measure.measurement import Conditions, Parity
@@ -27,6 +27,7 @@ from edgekit.transports.uri import DeviceUri
 
 _HALF_WIDTH = 0.01
 _LAUNCHES = 10
+_MOST_BLOCKS = 1000
 _IN_ONE = "one process, in turns A B B A"
 _APART = "a start of the tool for each turn, A B B A"
 
@@ -106,7 +107,7 @@ def _parity(bundle: Bundle, visit: Visit, name: str, kernels: str) -> Parity:
     golden, spec = bundle.golden, bundle.manifest.golden
     if golden is None or spec is None:
         raise UsageError(f"{bundle.folder} has no golden samples to compare with")
-    found = outputs(visit.fetch(name), tuple(golden.outputs), visit.device)
+    found = outputs(visit.fetch(name, outputs_bytes(golden.outputs.values())), tuple(golden.outputs), visit.device)
     return judge_parity(golden.outputs, found, spec.bounds, kernels)
 
 
@@ -118,8 +119,8 @@ def _require_right(parity: Parity, device: str, bundle: Bundle) -> None:
 def _versus(
     device: str, digests: list[str], blocks: tuple[Sequence[float], Sequence[float]], how: str, where: Conditions
 ) -> Versus:
-    """The sums of all blocks. Raises DeviceError where the sides have not equally many, or one has a time of 0."""
-    if len(blocks[0]) != len(blocks[1]) or min(*blocks[0], *blocks[1]) <= 0:
+    """The sums of all blocks. Raises DeviceError where the sides have not equally many, more than there can be, or a time of 0."""
+    if len(blocks[0]) != len(blocks[1]) or len(blocks[0]) > _MOST_BLOCKS or min(*blocks[0], *blocks[1]) < LEAST_US:
         raise DeviceError(f"{device}: the worker's blocks do not fit together")
     ratio, low, high, verdict = judge([a / b for a, b in zip(*blocks, strict=True)])
     p50_a, p50_b = percentile(blocks[0], 50), percentile(blocks[1], 50)

@@ -24,6 +24,9 @@ OUR_PYTHON = (sys.executable, "-I")
 """This machine's interpreter; -I: nothing of the environment or of the folder it is started in is imported."""
 _WORKERS = Path(__file__).parent
 _REQUEST, _RESULT, _OUTPUTS = "request.json", "result.json", "outputs.npz"
+_RESULT_BYTES = 16 << 20
+_MOST = 1e15
+"""The largest number that a device may tell: a float holds all whole numbers up to it."""
 _SHELL_SIGNAL = 128
 """A shell says 128 + n where signal n ended a program (POSIX.1-2017, XCU 2.8.2)."""
 # tflite/core/api/op_resolver.cc, which continues "An older version of this builtin might be supported."
@@ -62,10 +65,10 @@ class Answer:
     values: Mapping[str, object]
 
     def number(self, key: str) -> float:
-        """A number that is 0 at least. Raises DeviceError."""
+        """A number from 0 to 1e15. Raises DeviceError."""
         value = self.values.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-            raise DeviceError(f"{self.device}: the worker's {key} is {value!r}, which is no number")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST:
+            raise DeviceError(f"{self.device}: the worker's {key} is {_shown(value)}, which is no number")
         return float(value)
 
     def maybe(self, key: str) -> float | None:
@@ -83,8 +86,8 @@ class Answer:
         """A text, without what is not printable and not longer than a line. Raises DeviceError."""
         value = self.values.get(key)
         if not isinstance(value, str):
-            raise DeviceError(f"{self.device}: the worker's {key} is {value!r}, which is no text")
-        return "".join(c for c in value if c.isprintable())[:200]
+            raise DeviceError(f"{self.device}: the worker's {key} is {_shown(value)}, which is no text")
+        return printable(value)
 
 
 class Visit:
@@ -143,11 +146,11 @@ class Visit:
         words = failure(self._run(worker, request))
         return words if words else self._json()
 
-    def fetch(self, name: str) -> bytes:
-        """A file from the device. Raises DeviceError."""
+    def fetch(self, name: str, most_bytes: int) -> bytes:
+        """A file from the device. Raises DeviceError, also for one of more than `most_bytes`."""
         with tempfile.TemporaryDirectory(prefix="edgekit-") as folder:
             target = Path(folder) / "file"
-            self._transport.pull(name, target)
+            self._transport.pull(name, target, most_bytes)
             return read_bytes(target)
 
     def _run(self, worker: str, request: Asks) -> RunResult:
@@ -157,9 +160,21 @@ class Visit:
 
     def _json(self) -> object:
         try:
-            return json.loads(self.fetch(_RESULT))
-        except ValueError as error:
-            raise DeviceError(f"{self.device}: the worker's answer is no JSON: {error}") from error
+            return json.loads(self.fetch(_RESULT, _RESULT_BYTES))
+        except (ValueError, RecursionError) as error:
+            raise DeviceError(f"{self.device}: the worker's answer is no JSON: {printable(str(error))}") from error
+
+
+def printable(text: str, most: int = 200) -> str:
+    """A device's words, without what is not printable, `most` characters of them."""
+    return "".join(c for c in text[: 4 * most] if c.isprintable())[:most]
+
+
+def _shown(value: object) -> str:
+    """What a device said in place of something else; of what may be long only what it is."""
+    if isinstance(value, str):
+        return repr(value[:60])
+    return {int: "negative or huge", list: "a list", dict: "an object"}.get(type(value), repr(value)[:60])
 
 
 def failure(result: RunResult) -> str:
@@ -171,7 +186,7 @@ def failure(result: RunResult) -> str:
         return f"the runtime crashed while it ran the model ({signal.Signals(number).name})"
     if result.exit_code == 0:
         return ""
-    said = last_line(result.stderr) or f"exit code {result.exit_code}"
+    said = printable(last_line(result.stderr)) or f"exit code {result.exit_code}"
     if match := _NO_VERSION.search(said):
         return f"its runtime has no {match[1]} of version {match[2]}: the model is newer than the runtime"
     if any(word in said for word in _MEMORY_WORDS):

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol, Self
 
 from edgekit.core.errors import DeviceError
+from edgekit.core.units import format_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,10 @@ class Found:
     usable: bool = True
 
 
+MOST_PULLED = 1 << 30
+"""Bytes of a file from a device, where the caller knows no smaller limit."""
+
+
 class Transport(Protocol):
     """One device, from `open` to `close`; also a context manager.
 
@@ -50,8 +55,11 @@ class Transport(Protocol):
     def push(self, source: Path, target: str) -> None:
         """Copy a file from here to the device: whole, or an error and no file. Raises StorageError for `source`."""
 
-    def pull(self, source: str, target: Path) -> None:
-        """Copy a file from the device to here: whole, or an error and no file. Raises StorageError for `target`."""
+    def pull(self, source: str, target: Path, most_bytes: int = MOST_PULLED) -> None:
+        """Copy a file from the device to here: whole, or an error and no file. Raises StorageError for `target`.
+
+        A file of more than `most_bytes` is an error before it is fetched.
+        """
 
     def run(self, argv: Sequence[str], timeout_s: float, stdin: bytes = b"") -> RunResult:
         """Run a program in the session's folder, each argument as it is; it is killed when `timeout_s` has passed."""
@@ -80,6 +88,11 @@ def device_path(text: str) -> PurePosixPath:
     if not path.parts or path.is_absolute() or ".." in path.parts or unprintable or text.startswith("-"):
         raise DeviceError(f"{text!r} is not a path below the session's folder on the device")
     return path
+
+
+def too_large(what: str, size: int, most_bytes: int) -> DeviceError:
+    """The error for a file on a device that is larger than it can honestly be; `what` names both."""
+    return DeviceError(f"{what} has {format_bytes(size)}, more than the {format_bytes(most_bytes)} that it may have")
 
 
 def one_line(text: str) -> str:

@@ -19,7 +19,7 @@ from typing import Protocol, Self
 
 from edgekit.core.errors import DeviceError, StorageError
 from edgekit.core.files import read_bytes, write_atomic
-from edgekit.transports.base import RunResult, device_path
+from edgekit.transports.base import MOST_PULLED, RunResult, device_path, too_large
 from edgekit.transports.frames import Exchange, Frame, Kind
 from edgekit.transports.uri import DeviceUri
 
@@ -121,13 +121,15 @@ class FramedTransport:
         except _Refused as refusal:
             raise DeviceError(f"{self._uri}: cannot write {target!r}: {refusal.sentence}") from None
 
-    def pull(self, source: str, target: Path) -> None:
+    def pull(self, source: str, target: Path, most_bytes: int = MOST_PULLED) -> None:
         """See Transport."""
         path = _bytes(str(device_path(source)))
         try:
             data = self._read_file(path)
         except _Refused as refusal:
             raise DeviceError(f"{self._uri}: cannot read {source!r}: {refusal.sentence}") from None
+        if len(data) > most_bytes:
+            raise too_large(f"{self._uri}: {source!r}", len(data), most_bytes)
         write_atomic(target, data)
 
     def run(self, argv: Sequence[str], timeout_s: float, stdin: bytes = b"") -> RunResult:

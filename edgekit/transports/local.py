@@ -18,7 +18,7 @@ from typing import Self
 from edgekit.core import process
 from edgekit.core.errors import DeviceError, MissingError, StorageError
 from edgekit.core.process import Ending
-from edgekit.transports.base import Found, RunResult, device_path
+from edgekit.transports.base import MOST_PULLED, Found, RunResult, device_path, too_large
 from edgekit.transports.lines import read_lines
 from edgekit.transports.uri import DeviceUri
 
@@ -65,13 +65,15 @@ class LocalTransport:
         except OSError as error:
             raise DeviceError(f"{self._uri}: cannot write {target!r}: {error.strerror or error}") from error
 
-    def pull(self, source: str, target: Path) -> None:
+    def pull(self, source: str, target: Path, most_bytes: int = MOST_PULLED) -> None:
         """See Transport."""
         path = self._path(source)
         if _linked(path, self._root()):
             raise DeviceError(f"{self._uri}: cannot read {source!r}: it is a link, or one is on the way to it")
         if not path.is_file():
             raise DeviceError(f"{self._uri}: there is no file {source!r}")
+        if (size := path.stat().st_size) > most_bytes:
+            raise too_large(f"{self._uri}: {source!r}", size, most_bytes)
         try:
             _copy(path, target)
         except OSError as error:

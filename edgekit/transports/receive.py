@@ -17,6 +17,7 @@ from typing import IO
 
 from edgekit.core.errors import DeviceError, StorageError
 from edgekit.core.units import format_bytes
+from edgekit.transports.base import MOST_PULLED, too_large
 
 SLOWEST_BYTES_PER_S = 20_000
 """A line slower than this is taken for a broken one."""
@@ -48,11 +49,11 @@ def limit_s(size: int) -> float:
 
 
 @contextlib.contextmanager
-def receive(handle: int, mark: str, what: str, target: Path) -> Iterator[Incoming]:
+def receive(handle: int, mark: str, what: str, target: Path, most_bytes: int = MOST_PULLED) -> Iterator[Incoming]:
     """Read from `handle`: anything, the line `mark`, a line with the size, and so many bytes.
 
-    What comes lies beside `target` until `keep`. Raises DeviceError for a device that does not keep to this, and
-    StorageError for `target`.
+    What comes lies beside `target` until `keep`. Raises DeviceError for a device that does not keep to this or
+    announces more than `most_bytes`, and StorageError for `target`.
     """
     with _storage(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +61,7 @@ def receive(handle: int, mark: str, what: str, target: Path) -> Iterator[Incomin
     try:
         with os.fdopen(out, "wb") as file:
             incoming = Incoming(target, what, Path(name))
-            _fill(file, incoming, _Pipe(handle, what), mark)
+            _fill(file, incoming, _Pipe(handle, what), mark, most_bytes)
             with _storage(target):
                 file.flush()
                 os.fsync(file.fileno())
@@ -70,7 +71,7 @@ def receive(handle: int, mark: str, what: str, target: Path) -> Iterator[Incomin
             os.unlink(name)
 
 
-def _fill(file: IO[bytes], incoming: Incoming, pipe: _Pipe, mark: str) -> None:
+def _fill(file: IO[bytes], incoming: Incoming, pipe: _Pipe, mark: str, most_bytes: int) -> None:
     """Write what the device announced, and not a byte more."""
     size = pipe.size(mark)
     if size is None:
@@ -80,6 +81,8 @@ def _fill(file: IO[bytes], incoming: Incoming, pipe: _Pipe, mark: str) -> None:
         free = shutil.disk_usage(incoming.part.parent).free
     if size > free:
         raise StorageError(f"cannot write {incoming.target}: {format_bytes(size)} do not fit")
+    if size > most_bytes:
+        raise too_large(incoming.what, size, most_bytes)
     pipe.limit(limit_s(size))
     while left and (chunk := pipe.read(min(left, _CHUNK_BYTES))):
         digest.update(chunk)

@@ -15,7 +15,7 @@ from typing import IO, NoReturn, Protocol, Self
 
 from edgekit.core.errors import DeviceError, StorageError
 from edgekit.core.files import sha256_file
-from edgekit.transports.base import RunResult, device_path, one_line
+from edgekit.transports.base import MOST_PULLED, RunResult, device_path, one_line
 from edgekit.transports.client_process import ClientProcess
 from edgekit.transports.keeper import Keeper, Patience, keeper_command
 from edgekit.transports.lines import read_lines
@@ -108,14 +108,14 @@ class RemoteTransport:
         if reply.exit_code != 0:
             raise DeviceError(f"{self._uri}: cannot write {target!r}: {one_line(reply.stderr) or 'no reason given'}")
 
-    def pull(self, source: str, target: Path) -> None:
+    def pull(self, source: str, target: Path, most_bytes: int = MOST_PULLED) -> None:
         """See Transport."""
         path, now = str(device_path(source)), self._opened()
         command, what = now.session.pull(next(self._numbers), path), f"{self._uri}: {source!r}"
         with (
             _file(command.head) as given,
             self._call(command, given) as child,
-            receive(child.output, now.session.mark, what, target) as incoming,
+            receive(child.output, now.session.mark, what, target, most_bytes) as incoming,
         ):
             reply = self._reply(now, child.end(self._patience.answer_s), child, f"{source!r} was being read")
             if reply.kind == "missing":

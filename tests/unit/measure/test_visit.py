@@ -24,7 +24,7 @@ def test_what_the_device_has_is_not_pushed_again(tmp_path: Path) -> None:
         visit.push("model.tflite", b"one")
         assert (tmp_path / "model.tflite").read_bytes() == b"what is there stays"
         visit.push("model.tflite", b"two")
-        assert visit.fetch("model.tflite") == b"two"
+        assert visit.fetch("model.tflite", 3) == b"two"
 
 
 @pytest.mark.parametrize("worker", WORKERS, ids=lambda path: path.name)
