@@ -27,6 +27,7 @@ from edgekit.transports.uri import DeviceUri, parse_device
 
 UNIT = Path(__file__).with_name("edgekit.service")
 KEYS = {"bundle": str, "boards": list, "canary": int, "key": str, "health_s": int}
+RANGES = {"canary": (0, 10_000), "health_s": (1, 3600)}
 INSTALL = """
 set -e
 mkdir -p ~/.config/systemd/user
@@ -56,7 +57,7 @@ class Fleet:
         """Raises UsageError, naming the key that is missing, unknown or of another type."""
         try:
             record = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise UsageError(f"cannot read {path}: {error}") from error
         for name, value in record.items():
             if name not in KEYS or type(value) is not KEYS[name]:
@@ -66,6 +67,11 @@ class Fleet:
         boards = tuple(parse_device(str(text)) for text in record["boards"])
         for board in boards:
             require_board(board)
+        if len(set(boards)) != len(boards):
+            raise UsageError(f"{path}: a board is named twice")
+        for name, (least, most) in RANGES.items():
+            if not least <= record.get(name, least) <= most:
+                raise UsageError(f"{path}: {name!r} must be {least} to {most}")
         key = _path(path, record["key"]) if "key" in record else None
         return Fleet(_path(path, record["bundle"]), boards, record.get("canary", 1), key, record.get("health_s", 60))
 
@@ -75,7 +81,12 @@ class Fleet:
 
 
 def _path(fleet: Path, text: str) -> Path:
-    return fleet.resolve().parent / Path(text).expanduser()
+    if not text.isprintable():
+        raise UsageError(f"{fleet}: {text[:80]!r} is no path")
+    try:
+        return fleet.resolve().parent / Path(text).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{fleet}: there is no home for {text[:80]!r}") from error
 
 
 def deploy(fleet: Fleet, more: list[str]) -> int:

@@ -15,6 +15,7 @@ from edgekit.core.errors import DatasetError
 from edgekit.core.extras import require
 from edgekit.data.array_spec import TEXT, ArraySpec
 
+_FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "PPM", "TIFF")  # no more: Pillow starts programs for some others
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".ppm", ".pgm", ".tif", ".tiff")
 _RGB = ArraySpec((-1, -1, 3), "uint8")
 
@@ -173,11 +174,20 @@ class TextColumn:
         return f"{self.where}, line {index + 1}"
 
 
-def decode_image(data: bytes, where: str) -> np.ndarray:
-    """uint8 (height, width, 3), RGB, of an encoded image: Pillow's `convert("RGB")`, orientation tags ignored."""
+def decode_image(data: bytes, where: str, most_pixels: int = 0, most_side: int = 0) -> np.ndarray:
+    """uint8 (height, width, 3), RGB, of an encoded image: Pillow's `convert("RGB")`, orientation tags ignored.
+
+    Args:
+        most_pixels, most_side: larger pictures are not decoded; 0 leaves the limit to Pillow.
+
+    Raises DatasetError.
+    """
     image_module = require("PIL.Image", "images")
     try:
-        with image_module.open(io.BytesIO(data)) as image:
+        with image_module.open(io.BytesIO(data), formats=_FORMATS) as image:
+            width, height = image.size
+            if 0 < most_pixels < width * height or 0 < most_side < max(width, height):
+                raise ValueError(f"it has {width} x {height} pixels, too many")
             return np.asarray(image.convert("RGB"))
     except Exception as error:  # a foreign door: Pillow's decoders raise whatever a damaged file makes them raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

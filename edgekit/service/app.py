@@ -22,7 +22,6 @@ from edgekit.service.board import Board
 from edgekit.service.current import Current
 
 Start = Callable[[str, list[tuple[str, str]]], object]
-BODY_LIMIT_BYTES = 64 << 20
 _KEPT = 1000
 
 
@@ -85,11 +84,14 @@ class App:
         if route is None:
             known = {p for _, p in self._routes}
             status = "405 Method Not Allowed" if path in known else "404 Not Found"
-            return Reply(status, {"error": f"{method} {path[:80]}: no such thing", "hint": ", ".join(sorted(known))})
+            words = f"{method[:20]} {path[:80]}: no such thing"
+            return Reply(status, {"error": words, "hint": ", ".join(sorted(known))})
         try:
             return route(environ)
         except EdgekitError as error:
             return Reply(_status_of(error), {"error": error.message, "hint": error.hint})
+        except MemoryError:
+            return Reply("503 Service Unavailable", {"error": "the memory does not suffice for this", "hint": ""})
 
     def _predict(self, environ: dict[str, Any]) -> Reply:
         begin, answered = time.perf_counter(), False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,11 @@ from edgekit.runtime.affine import dequantize, quantize
 Array = NDArray[Any]
 BYTES, JSON, IMAGE = "application/octet-stream", "application/json", "image/"
 _TOP = 5
+JSON_LIMIT_BYTES = 8 << 20  # in Python's memory values take up to 25 times as much
+SAMPLES_LIMIT, ANSWER_LIMIT = 1024, 1 << 20
+"""So many samples a request; fewer where their outputs together have more values than that."""
+_MOST_PIXELS, _MOST_SIDE = 1 << 24, 1 << 14
+_MOST_VALUES = 1 << 26
 
 
 class InputPort:
@@ -51,7 +57,10 @@ class InputPort:
         name = self.port.name
         if self.raw.dtype != TEXT and not fits(value.shape, self.raw.shape):
             raise UsageError(f"input {name} takes the shape {self.raw.shape}, this one has {value.shape}")
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise UsageError(f"input {name} has values that are not finite")
         try:
+            _require_modest(value, self.preprocessing)
             made = self.preprocessing.apply(value)
         except (DatasetError, ValueError, TypeError) as error:
             raise UsageError(f"input {name} cannot be preprocessed: {error}") from error
@@ -66,6 +75,8 @@ class InputPort:
                 raise UsageError(f"input {self.port.name} takes a text")
             return np.array(value)
         try:
+            if not _is_numbers(value):  # one long text would make an array of texts of that length
+                raise UsageError(f"input {self.port.name} takes numbers")
             array = np.array(value)
             if array.dtype.kind not in "iufb":
                 raise UsageError(f"input {self.port.name} takes numbers")
@@ -80,6 +91,8 @@ class Ports:
     def __init__(self, manifest: Manifest) -> None:
         self._inputs = [InputPort(port) for port in manifest.inputs]
         self._outputs = manifest.outputs
+        values = sum(math.prod(port.shape) for port in manifest.outputs)
+        self._most_samples = max(1, min(SAMPLES_LIMIT, ANSWER_LIMIT // max(1, values)))
 
     def samples(self, kind: str, body: bytes) -> Iterator[list[Array]]:
         """The stored inputs of each sample of a request. Raises UsageError, MissingError."""
@@ -88,8 +101,8 @@ class Ports:
         if kind == BYTES:
             return self._from_bytes(body)
         if kind.startswith(IMAGE):
-            return iter([[self._single(kind).stored(decode_image(body, "the body"))]])
-        raise UsageError(f"cannot read {kind or 'a body without a type'}", f"known: {JSON}, {BYTES}, image/*")
+            return iter([[self._single(kind).stored(_picture(body))]])
+        raise UsageError(f"cannot read {kind[:80] or 'a body without a type'}", f"known: {JSON}, {BYTES}, image/*")
 
     def answer(self, outputs: Sequence[Array]) -> dict[str, object]:
         """Real values by output name and, for an output with labels, its best ones."""
@@ -101,14 +114,17 @@ class Ports:
         return answer
 
     def _from_json(self, body: bytes) -> Iterator[list[Array]]:
+        if len(body) > JSON_LIMIT_BYTES:
+            raise UsageError(f"{JSON} may have {JSON_LIMIT_BYTES >> 20} MiB", f"send more as {BYTES}")
         try:
-            request = json.loads(body)
+            request = json.loads(body, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise UsageError(f"the body is no JSON: {error}") from error
         tables = request.get("samples", [request.get("inputs")]) if isinstance(request, dict) else None
         names = sorted(i.port.name for i in self._inputs)
         if not isinstance(tables, list) or not tables:
             raise UsageError('the body is {"inputs": {NAME: VALUE}} or {"samples": [{NAME: VALUE}, ...]}')
+        self._require_few(len(tables))
         for table in tables:
             if not isinstance(table, dict) or sorted(table) != names:
                 raise UsageError(f"a sample has the inputs {', '.join(names)}")
@@ -123,13 +139,49 @@ class Ports:
         size = dtype.itemsize * math.prod(shape)
         if not body or len(body) % size:
             raise UsageError(f"a sample is {size} bytes ({ArraySpec(shape, port.raw.dtype)}); the body has {len(body)}")
+        self._require_few(len(body) // size)
         arrays = np.frombuffer(body, dtype).astype(port.raw.dtype, copy=False).reshape(-1, *shape)
         return ([port.stored(array)] for array in arrays)
+
+    def _require_few(self, count: int) -> None:
+        if count > self._most_samples:
+            raise UsageError(f"a request may have {self._most_samples} samples of this model, this one has {count}")
 
     def _single(self, kind: str) -> InputPort:
         if len(self._inputs) != 1:
             raise UsageError(f"{kind} feeds one input, this model has {len(self._inputs)}", f"send {JSON}")
         return self._inputs[0]
+
+
+def _picture(body: bytes) -> Array:
+    return decode_image(body, "the body", _MOST_PIXELS, _MOST_SIDE)
+
+
+def _require_modest(value: Array, preprocessing: Preprocessing) -> None:
+    """Refuse what no operation of the preprocessing can make in modest memory: a long thin picture may grow a lot."""
+    spec = ArraySpec(value.shape, TEXT if value.dtype.kind == "U" else str(value.dtype))
+    if len(spec.shape) == 3 and max(spec.shape[:2]) > _MOST_SIDE:
+        raise DatasetError(f"a side of the picture is longer than {_MOST_SIDE}")
+    for operation in preprocessing.operations:
+        spec = operation.result(spec)
+        if math.prod(spec.shape) > _MOST_VALUES:
+            raise DatasetError(f"{operation.op} would make {spec} of it")
+
+
+def _is_numbers(value: object) -> bool:
+    """Whether nothing but numbers is in a value, or in lists of lists that are equally deep everywhere."""
+    while isinstance(value, list):
+        kinds = set(map(type, value))
+        if list not in kinds:
+            return kinds <= {int, float, bool}
+        if kinds != {list}:
+            return True  # of different depths: NumPy says so
+        value = list(itertools.chain.from_iterable(value))
+    return isinstance(value, int | float)
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _raw(declared: Mapping[str, object]) -> ArraySpec:

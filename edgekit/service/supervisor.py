@@ -13,18 +13,19 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from edgekit.core.errors import DeviceError, EdgekitError, MissingError, StorageError
-from edgekit.service.app import BODY_LIMIT_BYTES, App
+from edgekit.core.errors import DeviceError, EdgekitError
+from edgekit.service.app import App
 from edgekit.service.board import Board
 from edgekit.service.current import Current
+from edgekit.service.door import open_door, server_library
 from edgekit.service.engine import Engine, EngineOptions
+from edgekit.service.listener import identity, leave, listen
 from edgekit.service.release import load_release
 from edgekit.service.tuning import Arrangement, Trial, choose, tune
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_BACKLOG = 256
 _FINISH_S, _POLL_S = 20.0, 0.02
 _DEATHS, _DEATHS_S = 10, 30.0
 """So many deaths in so many seconds are no accident: the service gives up and says so."""
@@ -49,8 +50,9 @@ class ServiceOptions:
 
 def serve(options: ServiceOptions) -> None:
     """Serve until SIGTERM or Ctrl-C. Raises StorageError, MissingError, DeviceError where processes keep dying."""
-    _server_library()
-    listener = _listen(options)
+    server_library()
+    listener = listen(options.socket, options.port)
+    bound = identity(options.socket) if options.socket is not None else (0, 0)
     arrangement, trials = _arranged(options)
     board = Board(arrangement.processes, {"arrangement": asdict(arrangement), "trials": [asdict(t) for t in trials]})
     family = _Family(lambda place: _work(place, listener, options.release, arrangement, board))
@@ -63,8 +65,7 @@ def serve(options: ServiceOptions) -> None:
         family.end()
         listener.close()
         if options.socket is not None:
-            with contextlib.suppress(FileNotFoundError):
-                options.socket.unlink()
+            leave(options.socket, bound)
 
 
 def _arranged(options: ServiceOptions) -> tuple[Arrangement, tuple[Trial, ...]]:
@@ -84,46 +85,19 @@ def _arranged(options: ServiceOptions) -> tuple[Arrangement, tuple[Trial, ...]]:
     return (choose(trials).arrangement, trials) if trials else (Arrangement(cores, 1, 1), ())
 
 
-def _listen(options: ServiceOptions) -> socket.socket:
-    """The socket that all processes accept from."""
-    try:
-        if options.socket is None:
-            listener = socket.create_server(("127.0.0.1", options.port), backlog=_BACKLOG)
-        else:
-            with contextlib.suppress(FileNotFoundError):
-                options.socket.unlink()  # of one that was killed
-            listener = socket.socket(socket.AF_UNIX)
-            mask = os.umask(0o177)
-            try:
-                listener.bind(str(options.socket))
-            finally:
-                os.umask(mask)
-            listener.listen(_BACKLOG)
-    except (OSError, OverflowError) as error:
-        raise StorageError(f"cannot listen on {options.socket or f'port {options.port}'}: {error}") from error
-    listener.setblocking(False)
-    return listener
-
-
 def _work(place: int, listener: socket.socket, link: Path, arrangement: Arrangement, board: Board) -> None:
     """What one process does until it is told to end: it leaves after the requests that are being answered."""
-    leave = _Leave()
-    signal.signal(signal.SIGTERM, leave)
+    told = _Leave()
+    signal.signal(signal.SIGTERM, told)
     options = EngineOptions(arrangement.lanes, arrangement.threads)
     current = Current(link, options, lambda digest: board.show(place, digest))
     current.refresh()
     if current.refusal is not None and place == 0:
         sys.stderr.write(f"refused {current.refusal.folder}: {current.refusal.why}\n")
     signal.signal(signal.SIGHUP, lambda number, frame: current.wake())
-    server = _server_library()(
-        App(current, board),
-        sockets=[listener],
-        threads=arrangement.lanes,
-        max_request_body_size=BODY_LIMIT_BYTES,
-        ident="edgekit",
-    )
+    server = open_door(App(current, board), listener, arrangement.lanes)
     current.watch()
-    if not leave.asked:
+    if not told.asked:
         server.run()
 
 
@@ -198,15 +172,6 @@ def _cause(status: int) -> str:
     if os.WIFSIGNALED(status):
         return signal.Signals(os.WTERMSIG(status)).name
     return f"exit code {os.WEXITSTATUS(status)}"
-
-
-def _server_library() -> Callable[..., Any]:
-    try:
-        from waitress.server import create_server
-    except ImportError as error:
-        raise MissingError("the service needs waitress", "pip install 'edgekit[service]'") from error
-    found: Callable[..., Any] = create_server
-    return found
 
 
 class _Leave:

@@ -25,6 +25,7 @@ def main(command: str, request_path: str = "", detached: str = "") -> None:
 
     What switches runs in a process that is `detached`: a lost connection does not end it.
     """
+    os.umask(0o022)  # nobody else may write where a release is staged between its check and the switch
     works = {"status": Board.status, "trust": Board.trust, "stage": Board.stage, "tidy": Board.tidy, "boot": Board.boot}
     switching = {"activate": Board.activate, "rollback": Board.rollback}
     if command in switching and not detached:

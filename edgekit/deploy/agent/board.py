@@ -39,9 +39,16 @@ class Board:
         self._service = Service(home, self.root)
 
     def make_folders(self) -> None:
-        """The folders, where they are not there yet."""
-        for folder in (self._releases, self._staging):
-            folder.mkdir(parents=True, exist_ok=True)
+        """The folders, where they are not there yet; nobody but this user may write in them. Refuses others' folders.
+
+        What is neither current nor previous is removed from them: so they must not be links to something else.
+        """
+        self.root.mkdir(exist_ok=True)
+        for folder in (self.root, self._releases, self._staging):
+            if folder != self.root:
+                folder.mkdir(exist_ok=True)
+                files.require_own(folder)
+            files.close_to_others(folder)
 
     def status(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """What is here; nothing is changed, and what is broken is said."""
@@ -256,6 +263,7 @@ class Board:
 
     def _verify(self, folder: Path) -> dict[str, Any]:
         """Compare all that is in a release's folder with its manifest, its signature and what we know of it."""
+        files.require_own(folder)
         present = set(files.walk(folder))
         if not {MANIFEST, RELEASE} <= present:
             raise Refused(f"{MANIFEST} or {RELEASE} is missing")

@@ -35,6 +35,25 @@ def sync_folder(path: Path) -> None:
         os.close(handle)
 
 
+def require_own(folder: Path) -> None:
+    """Refuse what is no folder, such as a link to one."""
+    if not stat.S_ISDIR(os.lstat(str(folder)).st_mode):
+        raise Refused(f"{folder} was not made by a deployment: it is a link or no folder")
+
+
+def close_to_others(folder: Path) -> None:
+    """Nobody but this user may write in `folder` from now on. Refuses a folder of somebody else."""
+    handle = os.open(str(folder), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        found = os.fstat(handle)
+        if found.st_uid != os.geteuid():
+            raise Refused(f"{folder} belongs to another user")
+        if found.st_mode & 0o022:
+            os.fchmod(handle, stat.S_IMODE(found.st_mode) & ~0o022)
+    finally:
+        os.close(handle)
+
+
 def write_new(path: Path, data: bytes) -> None:
     """A new file with `data`, on the disk when this returns. Raises OSError where one is."""
     handle = os.open(str(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)

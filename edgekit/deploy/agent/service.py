@@ -91,7 +91,7 @@ class Service:
             connection.request("GET", "/healthz")
             response = connection.getresponse()
             record = json.loads(response.read(_ANSWER_BYTES))
-        except (OSError, http.client.HTTPException, ValueError):
+        except (OSError, http.client.HTTPException, ValueError, RecursionError):
             return {}
         finally:
             connection.close()
