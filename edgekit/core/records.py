@@ -105,9 +105,10 @@ def _read_enum(kind: type[enum.Enum], record: object, where: str) -> enum.Enum:
 def _read_plain(kind: Any, record: object, where: str) -> Any:
     if kind is float and isinstance(record, str) and record in _SPECIAL:
         return float(record)
-    if kind is float and type(record) in (int, float) and abs(cast(float, record)) <= sys.float_info.max:
-        return float(cast(float, record))
-    if type(record) is kind:
+    if kind is float and type(record) in (int, float):
+        if abs(cast(float, record)) <= sys.float_info.max:
+            return float(cast(float, record))
+    elif type(record) is kind:
         return record
     raise ModelError(f"{where}: {_PLAIN[kind]} is needed, not {_shown(record)}")
 

@@ -119,7 +119,7 @@ def _require_right(parity: Parity, device: str, bundle: Bundle) -> None:
 def _versus(
     device: str, digests: list[str], blocks: tuple[Sequence[float], Sequence[float]], how: str, where: Conditions
 ) -> Versus:
-    """The sums of all blocks. Raises DeviceError where the sides have not equally many, more than there can be, or a time of 0."""
+    """The sums of all blocks. Raises DeviceError where the sides have not equally many, too many, or a time of 0."""
     if len(blocks[0]) != len(blocks[1]) or len(blocks[0]) > _MOST_BLOCKS or min(*blocks[0], *blocks[1]) < LEAST_US:
         raise DeviceError(f"{device}: the worker's blocks do not fit together")
     ratio, low, high, verdict = judge([a / b for a, b in zip(*blocks, strict=True)])

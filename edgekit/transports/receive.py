@@ -77,12 +77,12 @@ def _fill(file: IO[bytes], incoming: Incoming, pipe: _Pipe, mark: str, most_byte
     if size is None:
         return
     digest, left = hashlib.sha256(), size
+    if size > most_bytes:
+        raise too_large(incoming.what, size, most_bytes)
     with _storage(incoming.target):
         free = shutil.disk_usage(incoming.part.parent).free
     if size > free:
         raise StorageError(f"cannot write {incoming.target}: {format_bytes(size)} do not fit")
-    if size > most_bytes:
-        raise too_large(incoming.what, size, most_bytes)
     pipe.limit(limit_s(size))
     while left and (chunk := pipe.read(min(left, _CHUNK_BYTES))):
         digest.update(chunk)

@@ -120,7 +120,7 @@ def test_a_session_folder_with_a_newline_is_only_its_first_line(board: Board, to
 @pytest.mark.parametrize(
     ("name", "script", "error", "sentence"),
     [
-        ("wc", "echo 99999999999999", StorageError, "do not fit"),
+        ("wc", "echo 99999999999999", DeviceError, "more than the"),
         ("wc", "echo 5", DeviceError, "is longer than the device said"),
         ("wc", "echo 1000000", DeviceError, "did not arrive whole"),
         ("wc", "echo -7", DeviceError, "did not arrive"),

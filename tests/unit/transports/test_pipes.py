@@ -84,8 +84,14 @@ def test_a_file_comes_whole_or_not(tmp_path: Path) -> None:
     assert _received(tmp_path) == ""
     assert _received(tmp_path, f"{MARK}\n".encode()) == ""
     assert _received(tmp_path, f"{MARK}\nsize\n".encode()) == ""
-    with pytest.raises(StorageError, match="do not fit"):
+    with pytest.raises(DeviceError, match="it has .* GiB, more than the 1,024.0 MiB that it may have"):
         _received(tmp_path, f"{MARK}\n999999999999999\n".encode())
+    with (
+        pytest.raises(StorageError, match="do not fit"),
+        _pipe(f"{MARK}\n999999999999999\n".encode()) as handle,
+        receive(handle, MARK, "it", tmp_path / "x", 1 << 60),
+    ):
+        pass
     with pytest.raises(DeviceError, match="something else than a file"):
         _received(tmp_path, b"garbage" * 30_000)
     assert list(tmp_path.iterdir()) == []
