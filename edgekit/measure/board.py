@@ -149,7 +149,7 @@ def _no_python(device: DeviceUri, found: list[tuple[str, str]], names: tuple[str
     oldest = ".".join(map(str, OLDEST))
     if not found:
         return DeviceError(
-            f"{device}: there is no {names[-1]} on the device",
+            f"{device}: there is no {one_line(names[-1])} on the device",
             f"install Python {oldest} or newer there (sudo apt install python3), or name one with --python PATH",
         )
     version, path = found[-1]
