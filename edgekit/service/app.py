@@ -1,9 +1,9 @@
 """The HTTP interface, as a WSGI application.
 
-    GET  /healthz     200 with the release's digest, 503 while there is no release
-    GET  /v1/model    what goes in and comes out
-    GET  /v1/status   arrangement, counts, latencies
-    POST /v1/predict  JSON, an image, or the raw bytes of one or more samples
+GET  /healthz     200 with the release's digest, 503 while there is no release
+GET  /v1/model    what goes in and comes out
+GET  /v1/status   arrangement, counts, latencies
+POST /v1/predict  JSON, an image, or the raw bytes of one or more samples
 """
 
 from __future__ import annotations

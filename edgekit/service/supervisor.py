@@ -26,7 +26,7 @@ from edgekit.service.release import load_release
 from edgekit.service.tuning import Arrangement, Trial, choose, tune
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_FINISH_S, _POLL_S = 20.0, 0.02
+_FINISH_S, _POLL_S, _LOOK_S = 20.0, 0.02, 1.0
 _DEATHS, _DEATHS_S = 10, 30.0
 """So many deaths in so many seconds are no accident: the service gives up and says so."""
 
@@ -51,11 +51,22 @@ class ServiceOptions:
 def serve(options: ServiceOptions) -> None:
     """Serve until SIGTERM or Ctrl-C. Raises StorageError, MissingError, DeviceError where processes keep dying."""
     server_library()
+    told = _Leave()
+    signal.signal(signal.SIGTERM, told)
     listener = listen(options.socket, options.port)
     bound = identity(options.socket) if options.socket is not None else (0, 0)
+    try:
+        _keep_family(options, listener, told)
+    finally:
+        listener.close()
+        if options.socket is not None:
+            leave(options.socket, bound)
+
+
+def _keep_family(options: ServiceOptions, listener: socket.socket, told: _Leave) -> None:
     arrangement, trials = _arranged(options)
     board = Board(arrangement.processes, {"arrangement": asdict(arrangement), "trials": [asdict(t) for t in trials]})
-    family = _Family(lambda place: _work(place, listener, options.release, arrangement, board))
+    family = _Family(lambda place: _work(place, listener, options.release, arrangement, board, told), told)
     address = options.socket or "http://{}:{}".format(*listener.getsockname())
     sys.stdout.write(f"listening on {address}\n")
     sys.stdout.flush()
@@ -63,9 +74,6 @@ def serve(options: ServiceOptions) -> None:
         family.keep(arrangement.processes)
     finally:
         family.end()
-        listener.close()
-        if options.socket is not None:
-            leave(options.socket, bound)
 
 
 def _arranged(options: ServiceOptions) -> tuple[Arrangement, tuple[Trial, ...]]:
@@ -85,10 +93,10 @@ def _arranged(options: ServiceOptions) -> tuple[Arrangement, tuple[Trial, ...]]:
     return (choose(trials).arrangement, trials) if trials else (Arrangement(cores, 1, 1), ())
 
 
-def _work(place: int, listener: socket.socket, link: Path, arrangement: Arrangement, board: Board) -> None:
+def _work(
+    place: int, listener: socket.socket, link: Path, arrangement: Arrangement, board: Board, told: _Leave
+) -> None:
     """What one process does until it is told to end: it leaves after the requests that are being answered."""
-    told = _Leave()
-    signal.signal(signal.SIGTERM, told)
     options = EngineOptions(arrangement.lanes, arrangement.threads)
     current = Current(link, options, lambda digest: board.show(place, digest))
     current.refresh()
@@ -104,27 +112,36 @@ def _work(place: int, listener: socket.socket, link: Path, arrangement: Arrangem
 class _Family:
     """Forked processes, by their place."""
 
-    def __init__(self, work: Callable[[int], None]) -> None:
+    def __init__(self, work: Callable[[int], None], told: _Leave) -> None:
         self._work = work
+        self._told = told
         self._places: dict[int, int] = {}
         self._deaths: list[float] = []
 
     def keep(self, count: int) -> None:
         """Keep `count` processes running until a signal ends us. Raises DeviceError where they keep dying."""
-        signal.signal(signal.SIGTERM, _Leave())
         signal.signal(signal.SIGHUP, lambda number, frame: self._tell(signal.SIGHUP))
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         for place in range(count):
             self._start(place)
-        while True:
-            pid, status = os.wait()
-            if pid not in self._places:
-                continue
-            place = self._places.pop(pid)
-            now = time.monotonic()
-            self._deaths = [death for death in self._deaths if now - death < _DEATHS_S] + [now]
-            if len(self._deaths) >= _DEATHS:
-                raise DeviceError(f"the service's processes keep dying ({_cause(status)})")
-            self._start(place)
+        while not self._told.asked:
+            signal.sigtimedwait([signal.SIGCHLD], _LOOK_S)
+            for place, status in self._reaped():
+                now = time.monotonic()
+                self._deaths = [death for death in self._deaths if now - death < _DEATHS_S] + [now]
+                if len(self._deaths) >= _DEATHS:
+                    raise DeviceError(f"the service's processes keep dying ({_cause(status)})")
+                self._start(place)
+
+    def _reaped(self) -> list[tuple[int, int]]:
+        """Place and status of each process that has ended since the last time."""
+        found = []
+        for pid, place in list(self._places.items()):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                del self._places[pid]
+                found.append((place, status))
+        return found
 
     def end(self) -> None:
         """Let every process finish what it is answering, and end; one that does not is killed."""
@@ -142,14 +159,17 @@ class _Family:
                 os.kill(pid, number)
 
     def _start(self, place: int) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # the hooks of a fork swallow what is raised in them
         pid = os.fork()
         if pid == 0:
             self._be_child(place)
         self._places[pid] = place
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
     def _be_child(self, place: int) -> NoReturn:
         code = 0
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD, signal.SIGTERM])
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
             self._work(place)
         except (SystemExit, KeyboardInterrupt):
