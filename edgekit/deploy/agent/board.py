@@ -241,7 +241,7 @@ class Board:
     def _keep_agent(self) -> None:
         """Leave this program beside the releases, for `boot`."""
         ours, kept = self._uploads / AGENT, self.root / AGENT
-        if not kept.is_file() or files.sha256(kept) != files.sha256(ours):
+        if kept.is_symlink() or not kept.is_file() or files.sha256(kept) != files.sha256(ours):
             files.replace(kept, files.read(ours))
 
     def _untidy(self) -> bool:
