@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.core.errors import DeviceError, StorageError
+from edgekit.core.errors import DeviceError
 from edgekit.lab.board import Board
 from edgekit.transports.keeper import Patience
 from edgekit.transports.ssh import SshTransport
