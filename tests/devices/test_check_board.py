@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,7 +121,7 @@ def test_the_environment_of_edgekit_comes_before_the_boards_own(board: Board) ->
             assert usable_facts(device, transport).path == "/home/pi/.local/share/edgekit/venv/bin/python"
             assert runner_of(device, transport, "python3").python != ("/home/pi/.local/share/edgekit/venv/bin/python",)
     finally:
-        (folder / "python").unlink()
+        shutil.rmtree(folder.parents[1])
         folder.rmdir()
 
 
