@@ -25,6 +25,7 @@ from edgekit.report.markup import (
     titled,
 )
 from edgekit.report.model import Accuracy, LayerRow, Level, OperatorRow, Report, StepRow
+from edgekit.report.text import shortened
 from edgekit.report.words import (
     NO_VALUE,
     certainty_words,
@@ -83,7 +84,8 @@ def _cards(report: Report) -> Html:
         cards.append(("Latency, median", format_us(latency.p50_us), marked(p90, measurement.conditions)))
     if report.memory:
         peak = report.memory
-        cards.append(("Peak activations", format_bytes(peak.activation_peak_bytes), f"at {peak.at_operator}"))
+        where = f"at {shortened(peak.at_operator)}"
+        cards.append(("Peak activations", format_bytes(peak.activation_peak_bytes), where))
     return element("dl", {"class": "cards"}, *(_card(*card) for card in cards))
 
 
@@ -159,7 +161,7 @@ def _size(report: Report) -> Html:
         pairs.append(("Multiply-accumulates", format_count(model.macs)))
     if report.memory:
         peak = report.memory
-        pairs.append(("Peak activations", f"{format_bytes(peak.activation_peak_bytes)} at {peak.at_operator}"))
+        pairs.append(("Peak activations", f"{format_bytes(peak.activation_peak_bytes)} at {shortened(peak.at_operator)}"))
     figure = element("figure", {}, element("figcaption", {}, f"{size_words(report.size)}."), size_chart(report.size))
     return section("size", "Size", figure, facts(pairs))
 

@@ -122,7 +122,6 @@ def test_the_environment_of_edgekit_comes_before_the_boards_own(board: Board) ->
             assert runner_of(device, transport, "python3").python != ("/home/pi/.local/share/edgekit/venv/bin/python",)
     finally:
         shutil.rmtree(folder.parents[1])
-        folder.rmdir()
 
 
 def test_the_tasks_accuracy_is_measured_on_the_device(bundle: Bundle, board: Board, tmp_path: Path) -> None:
