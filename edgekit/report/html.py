@@ -161,7 +161,8 @@ def _size(report: Report) -> Html:
         pairs.append(("Multiply-accumulates", format_count(model.macs)))
     if report.memory:
         peak = report.memory
-        pairs.append(("Peak activations", f"{format_bytes(peak.activation_peak_bytes)} at {shortened(peak.at_operator)}"))
+        where = shortened(peak.at_operator)
+        pairs.append(("Peak activations", f"{format_bytes(peak.activation_peak_bytes)} at {where}"))
     figure = element("figure", {}, element("figcaption", {}, f"{size_words(report.size)}."), size_chart(report.size))
     return section("size", "Size", figure, facts(pairs))
 
