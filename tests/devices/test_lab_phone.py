@@ -36,12 +36,12 @@ def test_it_says_that_it_is_emulated(phone: Phone) -> None:
 
 
 def test_properties_and_services(phone: Phone) -> None:
-    phone.set_property("ro.product.model", "Another Phone")
+    phone.set_property("lab.model", "Another Phone")
     phone.set_service("lab", "as it is\n")
     with _device(phone) as device:
-        assert _out(device, "getprop", "ro.product.model") == "Another Phone\n"
+        assert _out(device, "getprop", "lab.model") == "Another Phone\n"
         assert _out(device, "getprop", "no.such.property", "else") == "else\n"
-        assert "[ro.product.model]: [Another Phone]\n" in _out(device, "getprop")
+        assert "[lab.model]: [Another Phone]\n" in _out(device, "getprop")
         assert device.run(["setprop", "debug.it's", "a b"], 10).exit_code == 0
         assert _out(device, "getprop", "debug.it's") == "a b\n"
         assert _out(device, "dumpsys", "lab") == "as it is\n"
