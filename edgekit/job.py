@@ -41,6 +41,7 @@ class BuildRequest:
         recipe: a preset or file; None takes each target's default.
         settings: `step.option=value`, put over the recipe.
         calibration: samples without labels, for steps.
+        training: samples with labels that steps may learn from; none of them may be among the evaluation's.
         evaluation: samples with labels, for verification alone.
         evaluation_limit: verify on at most so many of them.
         budgets: limits put over the target's own.
@@ -55,6 +56,7 @@ class BuildRequest:
     recipe: str | None = None
     settings: tuple[str, ...] = ()
     calibration: Path | None = None
+    training: Path | None = None
     evaluation: Path | None = None
     evaluation_limit: int | None = None
     budgets: Mapping[str, float] = field(default_factory=dict)
@@ -184,6 +186,22 @@ class CalibrationSamples:
     def feeds(self, limit: int | None) -> Iterator[Mapping[str, np.ndarray]]:
         """At most `limit` of them, evenly spread."""
         return (feed.inputs for feed in self.binding.feeds(limit))
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSamples:
+    """A bound dataset with its labels, as a step sees it that learns."""
+
+    binding: Binding
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.binding.count
+
+    def labelled(self, limit: int | None) -> Iterator[tuple[Mapping[str, np.ndarray], np.ndarray | int]]:
+        """At most `limit` of them, evenly spread, with their labels."""
+        return ((feed.inputs, feed.label) for feed in self.binding.feeds(limit) if feed.label is not None)
 
 
 def model_inputs(model: Model) -> list[ModelInput]:

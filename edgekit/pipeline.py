@@ -35,6 +35,7 @@ from edgekit.data.feed import Binding, bind
 from edgekit.graph.check import check
 from edgekit.graph.codec import write
 from edgekit.graph.model import Model
+from edgekit.graph.ops import is_float
 from edgekit.importers.base import ImportReport, source_sha256
 from edgekit.importers.registry import import_model
 from edgekit.job import (
@@ -47,6 +48,7 @@ from edgekit.job import (
     Once,
     Source,
     TargetResult,
+    TrainingSamples,
     Workshop,
     model_inputs,
 )
@@ -79,7 +81,7 @@ def build(request: BuildRequest, workshop: Workshop) -> tuple[TargetResult, ...]
     Raises UsageError, ModelError and MissingError for what concerns all targets, and DeviceError for a device that does
     not say what it is; what concerns one target is in its result.
     """
-    paths = {"calibration": request.calibration, "evaluation": request.evaluation}
+    paths = {"calibration": request.calibration, "training": request.training, "evaluation": request.evaluation}
     datasets = {role: open_dataset(path) for role, path in paths.items() if path is not None}
     recipes = [recipe_for(target, request) for target in request.targets]
     devices = assign(request.devices, request.targets) or {LOCAL: request.targets}
@@ -175,26 +177,24 @@ def import_stage(request: BuildRequest, samples: Dataset | None, workshop: Works
 
 def compress_stage(job: Job) -> tuple[Artifact, tuple[StepRow, ...]]:
     """The recipe, step by step, each on the result of the one before."""
-    artifact, rows = job.source.artifact, []
+    artifact, floating, rows = job.source.artifact, job.source.artifact, []
     for use in job.recipe.steps:
-        artifact, row = _step(job, artifact, use)
+        artifact, row = _step(job, artifact, floating, use)
+        floating = artifact if is_float(artifact.model) else floating
         rows.append(row)
     return artifact, tuple(rows)
 
 
-def _step(job: Job, before: Artifact, use: StepUse) -> tuple[Artifact, StepRow]:
+def _step(job: Job, before: Artifact, floating: Artifact, use: StepUse) -> tuple[Artifact, StepRow]:
     """One step: it says what it needs, decides, and then does what it decided."""
     step = STEPS.load(use.use)
     options = step.options(use.mapping())
-    binding = job.bindings.get("calibration")
-    progress = job.workshop.progress
-    setting = Setting(job.target, progress=progress)
-    if binding:
-        setting = Setting(job.target, CalibrationSamples(binding), _kept_ranges(binding, job.workshop), progress)
-    step.requires(before.model, options, setting)
-    digest = binding.dataset.digest if binding else None
-    key = {"model": before.sha256, "use": use.use, "options": write_options(options), "samples": digest,
+    digests = {role: binding.dataset.digest for role, binding in job.bindings.items() if role != "evaluation"}
+    key = {"model": before.sha256, "floating": floating.sha256, "original": job.source.artifact.sha256,
+           "use": use.use, "options": write_options(options), "samples": digests,
            "target": job.target.name, "rules": _fingerprint(job.target), **_versions()}  # fmt: skip
+    setting = _setting(job, before, floating, job.workshop.cache.workspace("step", key))
+    step.requires(before.model, options, setting)
 
     def make(folder: Path) -> None:
         plan = step.plan(before.model, options, setting)
@@ -207,6 +207,21 @@ def _step(job: Job, before: Artifact, use: StepUse) -> tuple[Artifact, StepRow]:
     explanation = json.loads((folder / "plan.json").read_text())["explain"]
     facts = tuple(Fact(name, str(value)) for name, value in write_options(options).items())
     return Artifact.of((folder / "model.tflite").read_bytes()), StepRow(use.use, " ".join(explanation), facts)
+
+
+def _setting(job: Job, before: Artifact, floating: Artifact, workspace: Path) -> Setting:
+    """What a step may know; of the samples those for calibration and training, never those for evaluation."""
+    calibration, training = job.bindings.get("calibration"), job.bindings.get("training")
+    return Setting(
+        target=job.target,
+        samples=CalibrationSamples(calibration) if calibration else None,
+        ranges=_kept_ranges(calibration, job.workshop) if calibration else None,
+        training=TrainingSamples(training) if training else None,
+        original=job.source.artifact.model,
+        floating=floating.model if floating is not before else None,
+        workspace=workspace,
+        progress=job.workshop.progress,
+    )
 
 
 def _kept_ranges(binding: Binding, workshop: Workshop) -> RangeSource:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("-t", "--target", "targets", required=True, multiple=True, help="Device class; several with commas.")
 @click.option("--calibration", type=click.Path(path_type=Path), help="Samples without labels, for steps.")
+@click.option("--training", type=click.Path(path_type=Path), help="Samples with labels, for steps that learn.")
 @click.option("--evaluation", type=click.Path(path_type=Path), help="Samples with labels, for verification alone.")
 @click.option("--evaluation-limit", type=click.IntRange(1), help="Verify on at most so many of them, evenly spread.")
 @click.option("--recipe", help="A shipped recipe or a .toml file; without it the target's own.")
@@ -38,6 +39,7 @@ def build(
     model: Path,
     targets: tuple[str, ...],
     calibration: Path | None,
+    training: Path | None,
     evaluation: Path | None,
     evaluation_limit: int | None,
     recipe: str | None,
@@ -74,6 +76,7 @@ def build(
             recipe=recipe,
             settings=settings,
             calibration=calibration,
+            training=training,
             evaluation=evaluation,
             evaluation_limit=evaluation_limit,
             budgets=dict(parse_budget(text) for text in budgets),

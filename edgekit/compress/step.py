@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from edgekit.core.progress import Progress, Silent
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from edgekit.graph.model import Model
     from edgekit.targets.target import Target
 
+    Array = npt.NDArray[np.generic]
     Feed = Mapping[str, npt.NDArray[np.generic]]
 
 
@@ -29,6 +31,17 @@ class Samples(Protocol):
 
     def feeds(self, limit: int | None) -> Iterator[Feed]:
         """At most `limit` of them, evenly spread, always the same ones; arrays by the model's input names."""
+
+
+class LabelledSamples(Protocol):
+    """Training samples: never those of the evaluation, which no step may look at."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+
+    def labelled(self, limit: int | None) -> Iterator[tuple[Feed, Array | int]]:
+        """At most `limit` of them with their labels, evenly spread, always the same ones."""
 
 
 class RangeSource(Protocol):
@@ -46,12 +59,21 @@ class Setting:
         target: what the result is for; None leaves the choices that depend on it at the widest support.
         samples: calibration samples, if there are any.
         ranges: replaces the computation of ranges, such as by a cache.
+        training: labelled samples that a step may learn from, if there are any.
+        original: the float model that the recipe began with; None where it begins with the model at hand.
+        floating: the recipe's last float model, by whose tensor names a quantized one can be compared with it; None
+            where the model at hand is float.
+        workspace: a folder for what long work keeps to go on after an interruption; None where nothing is kept.
         progress: where long work is told.
     """
 
     target: Target | None = None
     samples: Samples | None = None
     ranges: RangeSource | None = None
+    training: LabelledSamples | None = None
+    original: Model | None = None
+    floating: Model | None = None
+    workspace: Path | None = None
     progress: Progress = field(default_factory=Silent)
 
 

@@ -48,7 +48,12 @@ class Cache:
         with new_folder(entry) as staging:
             make(staging)
             write_atomic(staging / _SEAL, json.dumps(_seal(staging)).encode())
+        shutil.rmtree(self.workspace(stage, key), ignore_errors=True)
         return entry
+
+    def workspace(self, stage: str, key: Key) -> Path:
+        """Where the making of an entry may keep what lets it go on after an interruption; `get` removes it."""
+        return self.folder / f"{stage}-unfinished" / _digest(key)
 
 
 def _digest(key: Key) -> str:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from edgekit.core.errors import ModelError
 from edgekit.graph.kinds import BUILTIN_KINDS
+from edgekit.graph.types import DType
 
 if TYPE_CHECKING:
-    from edgekit.graph.model import Op, Tensor
+    from edgekit.graph.model import Model, Op, Tensor
 
 
 class Compute(enum.Enum):
@@ -160,6 +161,12 @@ def spec_of(op: Op) -> OpSpec:
 def weights_of(op: Op) -> Tensor | None:
     """The weights input of an operator, None where it has none."""
     return _input(op, spec_of(op).weights)
+
+
+def is_float(model: Model) -> bool:
+    """Whether everything that multiplies and accumulates does so on float32 weights and activations."""
+    tensors = (t for op in model.ops() if spec_of(op).is_compute for t in (weights_of(op), activation_of(op)))
+    return all(t is None or t.dtype is DType.FLOAT32 for t in tensors)
 
 
 def bias_of(op: Op) -> Tensor | None:
