@@ -16,5 +16,9 @@ STEPS: Registry[Step[Any, Any]] = Registry(
             "edgekit.compress.quantize.step:QUANTIZE",
             "fewer bits for weights and activations, with ranges from edgekit's own calibration",
         ),
+        "repair": (
+            "edgekit.compress.repair.step:REPAIR",
+            "a quantized model's weights and biases refitted to the float model's outputs, layer by layer",
+        ),
     },
 )
