@@ -16,6 +16,14 @@ STEPS: Registry[Step[Any, Any]] = Registry(
             "edgekit.compress.quantize.step:QUANTIZE",
             "fewer bits for weights and activations, with ranges from edgekit's own calibration",
         ),
+        "equalize": (
+            "edgekit.compress.equalize:EQUALIZE",
+            "channels of like ranges between layers, by powers of two; the float function stays the same to the bit",
+        ),
+        "mix": (
+            "edgekit.compress.mix:MIX",
+            "int8 activations, and int4 or int8 weights for each layer as its measured sensitivity says",
+        ),
         "repair": (
             "edgekit.compress.repair.step:REPAIR",
             "a quantized model's weights and biases refitted to the float model's outputs, layer by layer",

@@ -44,6 +44,14 @@ class Algorithm(enum.Enum):
     OSCAR = "oscar"
 
 
+class Bits(enum.Enum):
+    """What the weights of one operator become, whatever the scheme; FLOAT leaves the operator as it is."""
+
+    INT4 = "int4"
+    INT8 = "int8"
+    FLOAT = "float"
+
+
 LOOKING = frozenset({Algorithm.GPTQ, Algorithm.OSCAR})
 """The algorithms that need the activations' second moments."""
 
@@ -57,6 +65,14 @@ class KindAlgorithm:
 
 
 @dataclass(frozen=True, slots=True)
+class OpBits:
+    """The bits for the operators of one name or pattern."""
+
+    op: str
+    bits: Bits
+
+
+@dataclass(frozen=True, slots=True)
 class QuantizeOptions:
     """What "quantize" does."""
 
@@ -65,7 +81,12 @@ class QuantizeOptions:
     algorithm: Annotated[Algorithm, "how weights are rounded, where the library offers it"] = Algorithm.MIN_MAX
     algorithms: Annotated[tuple[KindAlgorithm, ...], "the same for single kinds of operators"] = ()
     exclude: Annotated[tuple[str, ...], "operators that stay float: names, or patterns with * and ?"] = ()
+    weights: Annotated[tuple[OpBits, ...], "bits for single operators: names, or patterns with * and ?"] = ()
     calibration: CalibrateOptions = field(default=CalibrateOptions())
+
+    def __post_init__(self) -> None:
+        if self.weights and self.scheme not in (Scheme.INT8, Scheme.INT4):
+            raise ValueError(f"weights = … is for the schemes int8 and int4, not for {self.scheme.value}")
 
     @property
     def needs_calibration(self) -> bool:

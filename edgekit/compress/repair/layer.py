@@ -10,8 +10,8 @@ import numpy.typing as npt
 from edgekit.compress.moments import Moments
 from edgekit.compress.repair.rounding import Bounds, Doubles, Grid, output_error, round_weights
 
-# Ridges grow with the inputs of an output and shrink with the rows that the moments rest on: rows of one image are alike,
-# and a fit to few of them does not hold on other images. Measured on ResNet8, a torch ResNet and the vww MobileNet.
+# Ridges grow with the inputs of an output and shrink with the rows that the moments rest on: rows of one image are
+# alike, and a fit to few of them does not hold on others. Measured on ResNet8, a torch ResNet and the vww MobileNet.
 _FIT_RIDGE = 10.0
 _ROUNDING_RIDGE = 1.0
 _BIAS_MAX = 2.0**30  # in steps of the bias's grid: int32, with as much room again for the sum of products
@@ -56,17 +56,32 @@ class Solution:
 
 def solve(problem: Problem, moments: Moments, rounds: int, ridge: float) -> Solution:
     """The grid and bias whose outputs on the changed inputs are closest to the float layer's on its own."""
-    share = problem.weights.shape[1] / moments.count
-    hessian = moments.damped(max(ridge, _ROUNDING_RIDGE * share))
-    held = moments.damped(max(ridge, _FIT_RIDGE * share))
-    fit = problem.weights + np.linalg.solve(held, (moments.cross - moments.covariance) @ problem.weights)
+    hessian = moments.damped(rounding_ridge(moments, ridge))
+    held = moments.damped(max(ridge, _FIT_RIDGE * _share(moments)))
+    aim = _aim(problem.weights, moments)
+    fit = problem.weights + np.linalg.solve(held, moments.cross @ aim - moments.covariance @ problem.weights)
     grid = round_weights(fit, hessian, Bounds(problem.most, _least(problem, fit), problem.per_channel), rounds)
-    bias = moments.bias_for(grid.real, problem.weights, problem.bias) if problem.has_bias else problem.bias
+    bias = moments.bias_for(grid.real, aim, problem.bias) if problem.has_bias else problem.bias
     signal = max(float(output_error(moments.covariance, fit).sum()), 1e-30)
     before = output_error(moments.covariance, problem.now - fit)
-    before = before + np.square(problem.now_bias - moments.bias_for(problem.now, problem.weights, problem.bias))
+    before = before + np.square(problem.now_bias - moments.bias_for(problem.now, aim, problem.bias))
     after = output_error(moments.covariance, grid.real - fit)
     return Solution(grid, bias, float(before.sum()) / signal, float(after.sum()) / signal)
+
+
+def rounding_ridge(moments: Moments, least: float = 1e-3) -> float:
+    """How much the covariance is damped for rounding."""
+    return max(least, _ROUNDING_RIDGE * _share(moments))
+
+
+def _share(moments: Moments) -> float:
+    return int(moments.mean.shape[-1]) / max(moments.count, 1)
+
+
+def _aim(weights: Doubles, moments: Moments) -> Doubles:
+    """The float weights, and below them a one for each output where the moments hold what is added to it."""
+    more = moments.cross.shape[2] - weights.shape[1]
+    return np.concatenate([weights, np.eye(more)[None]], axis=1) if more else weights
 
 
 def _least(problem: Problem, fit: Doubles) -> Doubles:

@@ -10,6 +10,7 @@ rounded to the layer's grid by second-order information; the bias takes the mean
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -139,18 +140,43 @@ def _folder(workspace: Path | None) -> Iterator[Path]:
 
 
 def _moments(pair: Pair, changed: Walk, original: Walk, number: int) -> Moments:
-    """Of the layer's inputs in both graphs, at random positions that are the same in both."""
+    """Of the layer's inputs in both graphs, at random positions that are the same in both.
+
+    Where the output is added to something computed before, the difference of that between the graphs stands behind the
+    original's inputs: what the layer can make up for of it, it shall.
+    """
     op, floating = pair.op, pair.floating
     data, source = activation_of(op), activation_of(floating)
     assert data is not None and source is not None
-    moments = Moments(groups_of(op), taps_of(op))
+    outputs = op.outputs[0].shape[-1] if pair.beside is not None else 0
+    moments = Moments(groups_of(op), taps_of(op), taps_of(op) + outputs)
     rng = np.random.default_rng(number)
     each = min(positions(op), max(_LEAST_ROWS, _ROWS // changed.count))
-    for x, z in zip(changed.batches(data, _TOGETHER), original.batches(source, _TOGETHER), strict=True):
+    steps = zip(
+        changed.batches(data, _TOGETHER),
+        original.batches(source, _TOGETHER),
+        _differences(pair, changed, original),
+        strict=False,
+    )
+    for x, z, difference in steps:
         total = positions(op) * x.shape[0] // max(data.shape[0], 1) if op.kind != "FULLY_CONNECTED" else None
         keep = _drawn(total, each * _TOGETHER, rng) if total is not None else None
-        moments.add(rows(op, x, keep), rows(floating, z, keep))
+        aim = rows(floating, z, keep)
+        if difference is not None:
+            aim = np.concatenate([aim, (difference if keep is None else difference[keep])[None]], axis=2)
+        moments.add(rows(op, x, keep), aim)
     return moments
+
+
+def _differences(pair: Pair, changed: Walk, original: Walk) -> Iterator[np.ndarray | None]:
+    """What stands beside the layer's output in the float graph less what stands there in the changed one, in rows."""
+    if pair.beside is None or pair.float_beside is None:
+        yield from itertools.repeat(None)
+        return
+    for x, z in zip(
+        changed.batches(pair.beside, _TOGETHER), original.batches(pair.float_beside, _TOGETHER), strict=True
+    ):
+        yield (z - x).reshape(-1, z.shape[-1])
 
 
 def _drawn(total: int, wanted: int, rng: np.random.Generator) -> np.ndarray | None:
