@@ -19,7 +19,7 @@ from edgekit.compress.quantize.plan import QuantizePlan
 from edgekit.compress.quantize.prepare import with_unique_names
 from edgekit.compress.quantize.select import can_have_four_bits
 from edgekit.compress.quantize.step import QUANTIZE
-from edgekit.compress.sensitivity import Floats, Sensitivity, measurable, relative_error, scores, sensitivities
+from edgekit.compress.sensitivity import Floats, Rounded, Sensitivity, measurable, relative_error, scores, sensitivities
 from edgekit.compress.step import Change, Setting
 from edgekit.core.errors import UsageError
 from edgekit.core.units import format_bytes
@@ -83,9 +83,9 @@ class MixPlan:
         """What is done and why, a sentence a line."""
         eight = [c for c in self.choices if c.bits == 8]
         cost = format_bytes(sum(c.size for c in eight) // 2)
-        first = (f"int4 weights in {len(self.choices) - len(eight)} of {len(self.choices)} layers that take them, int8 in "
-                 f"the other {len(eight)} (+{cost}); the rounding alone changes {self.changed_percent:.1f} % of the answers "
-                 "before repair")  # fmt: skip
+        four = len(self.choices) - len(eight)
+        first = (f"int4 weights in {four} of {len(self.choices)} layers that take them, int8 in the other {len(eight)} "
+                 f"(+{cost}); before repair the rounding changes {self.changed_percent:.1f} % of the answers")  # fmt: skip
         rows = (f"{c.kind} {c.op} stays int8: at int4 it puts {c.error4:.2g} of the output's variance into error"
                 for c in eight)  # fmt: skip
         return (first, *rows, *self.quantize.explain())
@@ -134,7 +134,7 @@ class Mix:
         count = min(options.samples or setting.samples.count, setting.samples.count)
         found = sensitivities(work, layers, (4, 8), setting, count)
         order = sorted(found, key=lambda s: (s.errors[8] - s.errors[4]) / s.size)
-        order = order[: _affordable(order, work, options.size)]
+        order = _affordable(order, work, options.size)
         eight, changed = _enough(work, found, order, options, setting, count)
         quantize = replace(options.quantize, weights=(*options.quantize.weights, *_as_options(eight)))
         choices = tuple(Choice(s.op, s.kind, s.size, 8 if s.op in eight else 4, s.errors[4], s.errors[8])
@@ -162,12 +162,16 @@ def _literal(name: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
-def _affordable(order: list[Sensitivity], model: Model, size: float) -> int:
-    """How many of the first in `order` can be int8 while the weights keep to `size`; each costs half a byte a weight."""
+def _affordable(order: list[Sensitivity], model: Model, size: float) -> list[Sensitivity]:
+    """Those of `order`, first come first served, that can be int8 within `size`; each costs half a byte a weight."""
     total = sum(t.size for op in model.main.ops if (t := weights_of(op)) is not None and t.is_constant)
     room = size * total - (total - sum(s.size for s in order) / 2)
-    places = np.cumsum([s.size / 2 for s in order])
-    return int(np.count_nonzero(places <= room))
+    chosen = []
+    for one in order:
+        if one.size / 2 <= room:
+            chosen.append(one)
+            room -= one.size / 2
+    return chosen
 
 
 def _enough(
@@ -178,7 +182,7 @@ def _enough(
     setting: Setting,
     count: int,
 ) -> tuple[frozenset[str], float]:
-    """The fewest of `order` at int8 with which the answers hold, and the share that changes; all where none suffices."""
+    """The fewest of `order` at int8 with which the answers hold, and the share that changes; all if none suffices."""
     wanted = _answers(model, {}, setting, count)
     low, high, best = 0, len(order), None
     while low < high:
@@ -202,8 +206,8 @@ def _changed(
     count: int,
 ) -> float:
     """The percentage of answers that differ where these layers are rounded to int8, and the others to int4."""
-    weights = {s.op: s.rounded[8 if s in eight else 4] for s in found}
-    return changed_percent(_answers(model, weights, setting, count), wanted)
+    rounded = {s.op: s.rounded[8 if s in eight else 4] for s in found}
+    return changed_percent(_answers(model, rounded, setting, count), wanted)
 
 
 def changed_percent(found: list[Floats], wanted: list[Floats]) -> float:
@@ -220,14 +224,13 @@ def changed_percent(found: list[Floats], wanted: list[Floats]) -> float:
     return 100 * float(np.mean(shares)) if shares else 0.0
 
 
-def _answers(model: Model, weights: Mapping[str, Floats], setting: Setting, count: int) -> list[Floats]:
-    """What the model with these weights, by operator, gives: (answers, values) for each output."""
+def _answers(model: Model, rounded: Mapping[str, Rounded], setting: Setting, count: int) -> list[Floats]:
+    """What the model with these layers, by operator, gives: (answers, values) for each output."""
     assert setting.samples is not None
     clone, outputs = model.clone(), scores(model)
     for op in clone.main.ops:
-        held = weights_of(op) if op.name in weights else None
-        if held is not None:
-            held.set_data(weights[op.name])
+        if op.name in rounded:
+            rounded[op.name].put_into(op)
     runtime = LiteRT(write(clone), keep_all=True)
     numbers = {tensor: number for number, tensor in enumerate(model.main.tensors)}
     rows: list[list[Floats]] = [[] for _ in outputs]

@@ -21,7 +21,7 @@ from edgekit.core.progress import tracked
 from edgekit.graph.codec import write
 from edgekit.graph.cut import cut
 from edgekit.graph.model import Model, Op, Tensor
-from edgekit.graph.ops import activation_of, weights_of
+from edgekit.graph.ops import activation_of, bias_of, weights_of
 from edgekit.graph.types import DType
 from edgekit.runtime.litert import LiteRT
 
@@ -32,20 +32,35 @@ _NORMALIZING = ("SOFTMAX", "LOGISTIC", "LOG_SOFTMAX")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Rounded:
+    """Weights as real values, and the bias that gives the mean outputs back; None where the layer has none."""
+
+    weights: Floats
+    bias: Floats | None
+
+    def put_into(self, op: Op) -> None:
+        """Make them the operator's, each in a buffer of its own."""
+        _weights(op).set_data(self.weights)
+        bias = bias_of(op)
+        if bias is not None and self.bias is not None:
+            bias.set_data(self.bias)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Sensitivity:
     """One layer's.
 
     Attributes:
         op, kind: its name and operator. size: how many weights it has.
         errors: by bits, the mean squared error of the model's outputs over their variance (before a last softmax).
-        rounded: by bits, the weights that gave it.
+        rounded: by bits, the weights and the bias that gave it.
     """
 
     op: str
     kind: str
     size: int
     errors: Mapping[int, float]
-    rounded: Mapping[int, Floats]
+    rounded: Mapping[int, Rounded]
 
 
 def measurable(model: Model) -> tuple[Op, ...]:
@@ -71,8 +86,9 @@ def sensitivities(
         for op in tracked(layers, "measuring layers", len(layers), setting.progress):
             walk.advance(model.main.ops.index(op))
             wanted = wanted or _outputs(model, op, walk, None)
-            rounded = {n: _rounded(op, walk, n) for n in bits}
-            errors = {n: relative_error(_outputs(model, op, walk, w), wanted) for n, w in rounded.items()}
+            moments = _moments(op, walk)
+            rounded = {n: _rounded(op, moments, n) for n in bits}
+            errors = {n: relative_error(_outputs(model, op, walk, r), wanted) for n, r in rounded.items()}
             found.append(Sensitivity(op.name, op.kind, _weights(op).size, errors, rounded))
     return tuple(found)
 
@@ -94,34 +110,40 @@ def relative_error(found: Sequence[Floats], wanted: Sequence[Floats]) -> float:
     return float(np.mean(shares)) if shares else 0.0
 
 
-def _rounded(op: Op, walk: Walk, bits: int) -> Floats:
-    weights, data = _weights(op), activation_of(op)
-    assert data is not None and weights.data is not None
+def _moments(op: Op, walk: Walk) -> Moments:
+    data = activation_of(op)
+    assert data is not None
     moments = Moments(groups_of(op), taps_of(op))
     each = max(32, _ROWS // walk.count)
     for x in walk.batches(data, 1):
         total = x[..., 0].size if op.kind == "FULLY_CONNECTED" else positions(op, x.shape[0])
         keep = None if total <= each else np.linspace(0, total - 1, each).astype(np.intp)
         moments.add(rows(op, x, keep))
-    matrix = to_matrix(op, weights.data.astype(np.float64))
+    return moments
+
+
+def _rounded(op: Op, moments: Moments, bits: int) -> Rounded:
+    weights, bias = _weights(op).data, bias_of(op)
+    assert weights is not None
+    matrix = to_matrix(op, weights.astype(np.float64))
     most = 2 ** (bits - 1) - 1
     bounds = Bounds(most, np.full((matrix.shape[0], matrix.shape[2]), np.abs(matrix).max() / most * 2.0**-20 + 1e-12))
-    grid = round_weights(matrix, moments.damped(rounding_ridge(moments)), bounds, 1)
-    return np.asarray(to_weights(op, grid.real), np.float32)
+    real = round_weights(matrix, moments.damped(rounding_ridge(moments)), bounds, 1).real
+    stored = np.asarray(to_weights(op, real), np.float32)
+    if bias is None or bias.data is None:
+        return Rounded(stored, None)
+    fitted = moments.bias_for(real, matrix, bias.data.reshape(matrix.shape[0], matrix.shape[2]).astype(np.float64))
+    return Rounded(stored, fitted.reshape(-1).astype(np.float32))
 
 
-def _outputs(model: Model, op: Op, walk: Walk, weights: Floats | None) -> list[Floats]:
+def _outputs(model: Model, op: Op, walk: Walk, rounded: Rounded | None) -> list[Floats]:
     """What the model gives on each sample, from the layer on, with these weights in it."""
-    held, outputs = _weights(op), scores(model)
+    outputs = scores(model)
     sources = needed(model.main, model.main.ops.index(op))
-    kept = held.buffer
-    if weights is not None:
-        held.set_data(weights)
-    try:
-        runtime = LiteRT(write(cut(model, sources, outputs)))
-    finally:
-        held.buffer = kept
-    return walk.outputs(runtime, sources, outputs)
+    part = cut(model, sources, outputs)
+    if rounded is not None:
+        rounded.put_into(next(o for o in part.main.ops if o.name == op.name))
+    return walk.outputs(LiteRT(write(part)), sources, outputs)
 
 
 def _weights(op: Op) -> Tensor:

@@ -23,7 +23,7 @@ from edgekit.compress.linear import groups_of, positions, rows, to_matrix, to_ou
 from edgekit.compress.moments import Moments
 from edgekit.compress.options import read_options
 from edgekit.compress.quantize.prepare import with_unique_names
-from edgekit.compress.repair.layer import Problem, Solution, gather_bias, solve
+from edgekit.compress.repair.layer import Halves, Problem, Solution, gather_bias, solve
 from edgekit.compress.repair.options import RepairOptions
 from edgekit.compress.repair.pairs import Pair, Pairs, has_bias, pair_layers, taps_of
 from edgekit.compress.repair.plan import LayerRepair, RepairPlan
@@ -83,8 +83,8 @@ class Repair:
             for number, pair in enumerate(tracked(pairs.layers, "repairing", len(pairs.layers), setting.progress)):
                 changed.advance(pair.place)
                 original.advance(pair.float_place)
-                moments = _moments(pair, changed, original, number)
-                repair = _repair(pair, moments, options)
+                halves = _moments(pair, changed, original, number)
+                repair = _repair(pair, halves, options)
                 write_layer(pair.op, repair)
                 found.append(repair)
         return RepairPlan(tuple(found), pairs.left, count, _constant_bytes(work))
@@ -139,7 +139,7 @@ def _folder(workspace: Path | None) -> Iterator[Path]:
         yield Path(name)
 
 
-def _moments(pair: Pair, changed: Walk, original: Walk, number: int) -> Moments:
+def _moments(pair: Pair, changed: Walk, original: Walk, number: int) -> Halves:
     """Of the layer's inputs in both graphs, at random positions that are the same in both.
 
     Where the output is added to something computed before, the difference of that between the graphs stands behind the
@@ -149,7 +149,7 @@ def _moments(pair: Pair, changed: Walk, original: Walk, number: int) -> Moments:
     data, source = activation_of(op), activation_of(floating)
     assert data is not None and source is not None
     outputs = op.outputs[0].shape[-1] if pair.beside is not None else 0
-    moments = Moments(groups_of(op), taps_of(op), taps_of(op) + outputs)
+    first, second = (Moments(groups_of(op), taps_of(op), taps_of(op) + outputs) for _ in range(2))
     rng = np.random.default_rng(number)
     each = min(positions(op), max(_LEAST_ROWS, _ROWS // changed.count))
     steps = zip(
@@ -164,8 +164,9 @@ def _moments(pair: Pair, changed: Walk, original: Walk, number: int) -> Moments:
         aim = rows(floating, z, keep)
         if difference is not None:
             aim = np.concatenate([aim, (difference if keep is None else difference[keep])[None]], axis=2)
-        moments.add(rows(op, x, keep), aim)
-    return moments
+        first.add(rows(op, x, keep), aim)
+        first, second = second, first
+    return Halves(first, second, first.merged(second))
 
 
 def _differences(pair: Pair, changed: Walk, original: Walk) -> Iterator[np.ndarray | None]:
@@ -183,12 +184,12 @@ def _drawn(total: int, wanted: int, rng: np.random.Generator) -> np.ndarray | No
     return None if total <= wanted else np.sort(rng.choice(total, wanted, replace=False))
 
 
-def _repair(pair: Pair, moments: Moments, options: RepairOptions) -> LayerRepair:
+def _repair(pair: Pair, halves: Halves, options: RepairOptions) -> LayerRepair:
     op = pair.op
     weights, bias, data = weights_of(op), bias_of(op), activation_of(op)
     assert weights is not None and data is not None
     problem = _problem(pair, weights, bias, data)
-    solution = solve(problem, moments, options.rounds, options.ridge)
+    solution = solve(problem, halves, options.rounds, options.ridge)
     integers = to_weights(op, solution.grid.integers).astype(np.int8)
     scales = solution.grid.scales.reshape(-1) if problem.per_channel else solution.grid.scales.reshape(-1)[:1]
     stored = _stored_bias(solution, scales.astype(np.float32), bias, problem.data_scale)
