@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 @click.option("--evaluation-limit", type=click.IntRange(1), help="Verify on at most so many of them, evenly spread.")
 @click.option("--recipe", help="A shipped recipe or a .toml file; without it the target's own.")
 @click.option("--set", "settings", multiple=True, metavar="STEP.OPTION=VALUE", help="Change an option of the recipe.")
+@click.option("--goal", "goals", multiple=True, metavar="KEY=SHARE",
+              help="Prune until latency, macs or size is at most this share of the float model's.")  # fmt: skip
 @click.option("--budget", "budgets", multiple=True, metavar="KEY=VALUE", help="A limit over the target's own.")
 @click.option("--device", "devices", multiple=True, metavar="[TARGET=]URI",
               help="Measure there, and hold it to the budget; several at once.")  # fmt: skip
@@ -44,6 +46,7 @@ def build(
     evaluation_limit: int | None,
     recipe: str | None,
     settings: tuple[str, ...],
+    goals: tuple[str, ...],
     budgets: tuple[str, ...],
     devices: tuple[str, ...],
     accept_emulated: bool,
@@ -63,6 +66,7 @@ def build(
     """
 
     def work(progress: TerminalProgress) -> int:
+        from edgekit.goal import parse_goal
         from edgekit.importers.base import ImportOptions, parse_input_shape
         from edgekit.job import BuildRequest
         from edgekit.targets.load import load_target
@@ -79,6 +83,7 @@ def build(
             training=training,
             evaluation=evaluation,
             evaluation_limit=evaluation_limit,
+            goals=tuple(parse_goal(text) for text in goals),
             budgets=dict(parse_budget(text) for text in budgets),
             imports=ImportOptions(
                 importer=importer,
