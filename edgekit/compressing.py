@@ -99,7 +99,9 @@ def _follow(job: Job, recipe: Recipe) -> Compressed:
     """The recipe, step by step, each on the result of the one before; what does not pay is left out."""
     artifact = floating = job.source.artifact
     rows: list[StepRow] = []
-    for use in recipe.steps:
+    uses = list(recipe.steps)
+    while uses:
+        use = uses.pop(0)
         try:
             made = _made(job, artifact, floating, use)
         except ModelError as error:
@@ -110,10 +112,19 @@ def _follow(job: Job, recipe: Recipe) -> Compressed:
             continue
         row = _weighed(job, artifact, made, use)
         rows.append(row)
-        if not row.dropped:
+        if row.dropped:
+            uses[:0] = _instead(use)
+        else:
             artifact = made.after
             floating = artifact if is_float(artifact.model) else floating
     return Compressed(recipe, artifact, tuple(rows))
+
+
+def _instead(use: StepUse) -> list[StepUse]:
+    """What to try in place of a step that does not pay: where integer activations are slow, integer weights alone."""
+    dynamic = StepUse("quantize", (("scheme", "dynamic"),))
+    static = use.use == "quantize" and use.mapping().get("scheme", "int8") in ("int8", "int16x8", "int4")
+    return [dynamic] if static else []
 
 
 def _made(job: Job, before: Artifact, floating: Artifact, use: StepUse) -> _Made:

@@ -12,7 +12,7 @@ from edgekit.core.cache import Cache
 from edgekit.core.errors import UsageError
 from edgekit.core.progress import Silent
 from edgekit.goal import Goal, GoalKind
-from edgekit.graph.codec import write
+from edgekit.graph.codec import read, write
 from edgekit.graph.ops import is_float
 from edgekit.job import BuildRequest, TargetResult, Workshop
 from edgekit.pipeline import build
@@ -39,9 +39,10 @@ def test_a_default_recipe_that_makes_the_model_slower_is_left_out(request_for_lo
     # LiteRT computes int16x8 with its plain reference kernels: several times slower than float on every machine.
     result = one(request_for_local)
     assert result.report is not None and result.error is None
-    (row,) = result.report.steps
-    assert row.dropped and "times as long" in row.not_worth and "on local" in row.not_worth
-    assert result.report.size.after_bytes == result.report.size.before_bytes
+    first, second = result.report.steps
+    assert first.dropped and "times as long" in first.not_worth and "on local" in first.not_worth
+    assert ("scheme", "dynamic") in {(fact.label, fact.value) for fact in second.options}, "weights alone come next"
+    assert is_float(read((result.folder / "model.tflite").read_bytes())) == second.dropped
 
 
 def test_a_recipe_that_was_asked_for_is_followed_and_the_price_is_said(request_for_local: BuildRequest) -> None:
@@ -77,8 +78,6 @@ def test_a_latency_goal_needs_a_device(request_for_local: BuildRequest) -> None:
 
 
 def test_a_quantized_model_is_not_float(request_for_local: BuildRequest) -> None:
-    from edgekit.graph.codec import read
-
     result = one(replace(request_for_local, targets=(load_target("raspberry-pi-4"),)))
     assert is_float(conv_net())
     assert not is_float(read((result.folder / "model.tflite").read_bytes()))
