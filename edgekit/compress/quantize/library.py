@@ -81,7 +81,7 @@ def quantize(
     from litert_quantizer import qtyping, quantizer
 
     try:
-        # The library loses enable_progress_bar on its way and shows a bar of its own for models of 100 tensors and more.
+        # The library loses enable_progress_bar on its way and shows a bar of its own for 100 tensors and more.
         with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")  # it warns of tensors that are quantized already: the plan says so
             engine = quantizer.Quantizer(bytearray(model))
