@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 from ai_edge_litert import schema_py_generated as schema
 
 from edgekit.compress.prune.chosen import Kept
@@ -76,7 +77,52 @@ def _split_v(graph: Graph, op: Op, kept: Axes) -> None:
     set_operand(graph, op, 1, [part.shape[axis] for part in op.outputs])
 
 
-def set_operand(graph: Graph, op: Op, position: int, values: Sequence[int] | np.ndarray) -> None:
+def _slice(graph: Graph, op: Op, kept: Axes) -> None:
+    begins, sizes = _value(op, 1), _value(op, 2)
+    for axis, mask in _masks(op.inputs[0], kept).items():
+        begins[axis] = int(mask[: begins[axis]].sum())
+        sizes[axis] = op.outputs[0].shape[axis] if sizes[axis] >= 0 else -1
+    set_operand(graph, op, 1, begins)
+    set_operand(graph, op, 2, sizes)
+
+
+def _strided_slice(graph: Graph, op: Op, kept: Axes) -> None:
+    begins, ends = _value(op, 1), _value(op, 2)
+    for axis, mask in _masks(op.inputs[0], kept).items():
+        if axis < len(begins):
+            for numbers in (begins, ends):
+                numbers[axis] = _renumbered(numbers[axis], mask)
+    set_operand(graph, op, 1, begins)
+    set_operand(graph, op, 2, ends)
+
+
+def _renumbered(number: int, mask: Kept) -> int:
+    """A begin or end, which counts from behind where it is negative, among what is left."""
+    number = max(number + mask.size, 0) if number < 0 else min(number, mask.size)
+    return int(mask[:number].sum())
+
+
+def _gather(graph: Graph, op: Op, kept: Axes) -> None:
+    data = op.inputs[0]
+    axis = 0 if data is None or op.options is None else op.options.axis % len(data.shape)
+    mask = _masks(data, kept).get(axis)
+    if mask is not None:
+        numbers = np.array(_value(op, 1)) % mask.size
+        set_operand(graph, op, 1, (np.cumsum(mask) - 1)[numbers[mask[numbers]]])
+
+
+def _broadcast_to(graph: Graph, op: Op, kept: Axes) -> None:
+    shape = _value(op, 1)
+    for axis in _masks(op.outputs[0], kept):
+        shape[axis] = op.outputs[0].shape[axis]
+    set_operand(graph, op, 1, shape)
+
+
+def _masks(tensor: Tensor | None, kept: Axes) -> dict[int, Kept]:
+    return {} if tensor is None else kept.get(tensor, {})
+
+
+def set_operand(graph: Graph, op: Op, position: int, values: Sequence[int] | npt.NDArray[np.integer]) -> None:
     """Gives an operator another constant; one that others read too is left to them."""
     tensor = op.inputs[position]
     if tensor is None:
@@ -104,6 +150,10 @@ _RULES: dict[str, Callable[[Graph, Op, Axes], None]] = {
     "DEPTHWISE_CONV_2D": _depthwise,
     "PAD": _pad,
     "PADV2": _pad,
+    "SLICE": _slice,
+    "STRIDED_SLICE": _strided_slice,
+    "GATHER": _gather,
+    "BROADCAST_TO": _broadcast_to,
     "SPLIT": _split,
     "SPLIT_V": _split_v,
 }

@@ -51,9 +51,7 @@ def shrink(tensor: Tensor, axis: int, kept: Kept) -> None:
     shape[axis] = int(kept.sum())
     tensor.shape = tuple(shape)
     if signature is not None:
-        tensor.shape_signature = tuple(
-            n if a != axis or n < 0 else shape[axis] for a, n in enumerate(signature)
-        )  # fmt: skip
+        tensor.shape_signature = tuple(n if a != axis or n < 0 else shape[axis] for a, n in enumerate(signature))
     if grid is not None and grid.is_per_channel and grid.axis == axis:
         points = grid.zero_point if grid.zero_point.size < 2 else grid.zero_point[kept]
         low, high = (x if x is None or x.size < 2 else x[kept] for x in (grid.min, grid.max))

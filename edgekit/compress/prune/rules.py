@@ -8,6 +8,9 @@ from edgekit.compress.prune import rules_elementwise as elementwise
 from edgekit.compress.prune import rules_joining as joining
 from edgekit.compress.prune import rules_layers as layers
 from edgekit.compress.prune import rules_moving as moving
+from edgekit.compress.prune import rules_picking as picking
+from edgekit.compress.prune import rules_products as products
+from edgekit.compress.prune import rules_recurrent as recurrent
 from edgekit.compress.prune.trace import Trace
 from edgekit.graph.model import Op
 
@@ -32,11 +35,23 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD"), moving.reduce),
     **dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), moving.reshape),
     **dict.fromkeys(("PAD", "PADV2", "MIRROR_PAD"), moving.pad),
-    **dict.fromkeys(("SOFTMAX", "LOG_SOFTMAX"), moving.softmax),
+    **dict.fromkeys(("SOFTMAX", "LOG_SOFTMAX", "L2_NORMALIZATION"), moving.softmax),
     **dict.fromkeys(("SPLIT", "SPLIT_V"), joining.split),
     "DEPTHWISE_CONV_2D": layers.depthwise,
     "FULLY_CONNECTED": layers.fully_connected,
-    "EMBEDDING_LOOKUP": layers.embedding,
+    **dict.fromkeys(("SLICE", "STRIDED_SLICE"), picking.slices),
+    **dict.fromkeys(("UNIDIRECTIONAL_SEQUENCE_LSTM", "LSTM"), recurrent.lstm),
+    **dict.fromkeys(("UNIDIRECTIONAL_SEQUENCE_RNN", "RNN"), recurrent.rnn),
+    "EMBEDDING_LOOKUP": picking.embedding,
+    "GATHER": picking.gather,
+    "TILE": picking.tile,
+    "BROADCAST_TO": picking.broadcast_to,
+    "SPACE_TO_DEPTH": picking.space_to_depth,
+    "DEPTH_TO_SPACE": picking.depth_to_space,
+    "BATCH_MATMUL": products.batch_matmul,
+    "SELECT": elementwise.select,
+    "PACK": joining.pack,
+    "UNPACK": joining.unpack,
     "TRANSPOSE": moving.transpose,
     "CONCATENATION": joining.concatenation,
 }

@@ -84,6 +84,8 @@ def fully_connected(trace: Trace, op: Op) -> None:
         return trace.pin_inputs(op, f"the weights of {op.label} '{op.name}' are computed")
     made = trace.units.fresh(weights.shape[0])
     width = weights.shape[1]
+    if not width or data.size % width:
+        return trace.pin_inputs(op, f"{op.label} '{op.name}' reads an open shape")
     rows = (data.size // width, width)
     found = reshaped(trace, data, rows, f"{op.label} '{op.name}' mixes it with others")
     ids = found.pop(1, None)
@@ -105,20 +107,6 @@ def _pass_rows(trace: Trace, op: Op, data: Tensor, width: int) -> None:
             trace.carry(result, axis, ids)
         elif data.shape[-1] == width:
             trace.pin(data, f"{op.label} '{op.name}' merges this axis", axis)
-
-
-def embedding(trace: Trace, op: Op) -> None:
-    """EMBEDDING_LOOKUP: the table's columns are the channels."""
-    table = _input(op, 1)
-    if table is None or not trace.is_constant(table):
-        return trace.pin_inputs(op, f"the table of {op.label} '{op.name}' is computed")
-    shift = len(op.outputs[0].shape) - len(table.shape)
-    for axis in range(1, len(table.shape)):
-        if axis == len(table.shape) - 1:
-            made = trace.units.fresh(table.shape[axis])
-            trace.use(op, table, axis, made, Role.PRODUCES)
-            trace.carry(op.outputs[0], axis + shift, made)
-    return None
 
 
 def _make(trace: Trace, op: Op, weights: Tensor, bias: Tensor | None, axis: int, made: Ids) -> None:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgekit.compress.prune.trace import Trace
-from edgekit.compress.prune.units import FIXED, Ids, slabs
+from edgekit.compress.prune.trace import Role, Trace
+from edgekit.compress.prune.units import Ids, slabs
 from edgekit.graph.model import Op, Tensor
 
+# What may stand between the reshape that splits heads and the product by heads.
+_BEFORE_HEADS = ("TRANSPOSE", "RESHAPE", "MUL", "DIV", "ADD", "SPLIT", "SPLIT_V", "UNPACK", "GATHER", "SLICE",
+                 "STRIDED_SLICE", "SQUEEZE", "EXPAND_DIMS", "CONCATENATION", "SUB", "NEG")  # fmt: skip
 
-def reshaped(
-    trace: Trace, data: Tensor, shape: tuple[int, ...], why: str, prefer_outer: bool = False
-) -> dict[int, Ids]:
+
+def reshaped(trace: Trace, data: Tensor, shape: tuple[int, ...], why: str, heads: bool = False) -> dict[int, Ids]:
     """The channels on each axis of `data` seen in another shape of as many elements.
 
     Given   (1, 4, 4, 8) with 8 channels on axis 3
     Result  (1, 128) with these 8 on axis 1, each at 16 positions
+
+    Channels that come to lie on two axes can only go by whole slabs of one: where `heads`, of the last but one, which
+    counts the heads of attention; else of the axis with more slabs.
     """
     found: dict[int, Ids] = {}
     for axis, ids in trace.axes(data).items():
         along = ids.reshape([-1 if a == axis else 1 for a in range(len(data.shape))])
         full = np.broadcast_to(along, data.shape).reshape(shape)
-        prefer = _outer(full) if prefer_outer else None
-        where = slabs(trace.units, full, prefer)
+        where = slabs(trace.units, full, _last_but_one(full) if heads else None)
         if where is None or where in found:
             trace.pin(data, why, axis)
             if where is not None:
@@ -33,8 +37,9 @@ def reshaped(
     return found
 
 
-def _outer(full: Ids) -> int | None:
-    return next((a for a in range(full.ndim) if np.any(full != np.take(full, [0], axis=a))), None)
+def _last_but_one(full: Ids) -> int | None:
+    varying = [a for a in range(full.ndim) if np.any(full != np.take(full, [0], axis=a))]
+    return varying[-2] if len(varying) > 1 else None
 
 
 def reshape(trace: Trace, op: Op) -> None:
@@ -43,7 +48,8 @@ def reshape(trace: Trace, op: Op) -> None:
     if data is None or (len(op.inputs) > 1 and not trace.is_constant(op.inputs[1])):
         return trace.pin_inputs(op, f"the shape of {op.label} '{op.name}' is computed")
     why = f"{op.label} '{op.name}' mixes it with others"
-    for axis, ids in reshaped(trace, data, op.outputs[0].shape, why).items():
+    heads = trace.leads_to(op.outputs[0], "BATCH_MATMUL", _BEFORE_HEADS)
+    for axis, ids in reshaped(trace, data, op.outputs[0].shape, why, heads).items():
         trace.carry(op.outputs[0], axis, ids)
     return None
 
@@ -71,17 +77,19 @@ def along_channels(trace: Trace, op: Op) -> None:
 
 
 def reduce(trace: Trace, op: Op) -> None:
-    """MEAN, SUM, REDUCE_*: axes that are summed over stay, the others pass."""
+    """MEAN, SUM, REDUCE_*: only a SUM can do without some of what it is over; the other axes pass."""
     data, over = op.inputs[0], trace.value(op.inputs[1])
     if data is None or over is None:
         return trace.pin_inputs(op, f"the axes of {op.label} '{op.name}' are computed")
     rank = len(data.shape)
     gone = {int(a) % rank for a in over.ravel()}
     for axis, ids in trace.axes(data).items():
-        if axis in gone:
+        if axis in gone and op.kind == "SUM":
+            trace.use(op, data, axis, ids, Role.CONSUMES)
+        elif axis in gone:
             trace.pin(data, f"{op.label} '{op.name}' is over these channels", axis)
         else:
-            shift = 0 if op.options.keepDims else sum(a < axis for a in gone)
+            shift = 0 if op.options is not None and op.options.keepDims else sum(a < axis for a in gone)
             trace.carry(op.outputs[0], axis - shift, ids)
     return None
 
@@ -109,8 +117,3 @@ def softmax(trace: Trace, op: Op) -> None:
             trace.pin(data, f"{op.label} '{op.name}' is over these channels", axis)
         else:
             trace.carry(op.outputs[0], axis, ids)
-
-
-def fixed(count: int) -> Ids:
-    """Channels that can never go."""
-    return np.full(count, FIXED, np.intp)
