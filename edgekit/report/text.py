@@ -76,7 +76,7 @@ def render_text(report: Report, colour: bool = False, width: int = WIDTH) -> str
         _layers(report),
         _operators(report, paint, width),
         gates_table(report.gates, paint),
-        _pairs([("note", warning) for warning in report.warnings], width),
+        pairs([("note", warning) for warning in report.warnings], width),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -155,10 +155,10 @@ def _summary(report: Report, width: int) -> str:
         rows.append(("peak activations", peak))
     if check := report.import_check:
         rows.append(("import", f"{safe(check.importer)}, largest difference {number(check.max_abs_difference, 3)}"))
-    return _pairs(rows, width)
+    return pairs(rows, width)
 
 
-def _pairs(rows: Sequence[tuple[str, str]], width: int) -> str:
+def pairs(rows: Sequence[tuple[str, str]], width: int) -> str:
     """Labels on the left, words on the right and wrapped there."""
     space = max((len(label) for label, _ in rows), default=0) + 2
     lines: list[str] = []
@@ -200,7 +200,7 @@ def _measurement_table(measurement: Measurement, width: int) -> str:
         rows.append(("accuracy", task_words(measurement.task)))
     rows.append(("parity", parity_words(measurement.parity)))
     rows += [("note", warning) for warning in measurement.warnings]
-    return _pairs([row for row in rows if row[1]], width)
+    return pairs([row for row in rows if row[1]], width)
 
 
 def render_versus(versus: Versus, width: int = WIDTH) -> str:
@@ -218,7 +218,7 @@ def render_versus(versus: Versus, width: int = WIDTH) -> str:
         ("how", f"{versus.block_count} blocks: {versus.how}"),
         ("throttled", throttled_words(versus.conditions)),
     ]
-    return _pairs([row for row in rows if row[1]], width)
+    return pairs([row for row in rows if row[1]], width)
 
 
 def profile_table(measurement: Measurement, limit: int = 10) -> str:
@@ -266,7 +266,7 @@ def _operators(report: Report, paint: Paint, width: int) -> str:
     ]
     table = columns(("operator", "count", "MACs", "weights", "on target"), rows, "<>>><")
     remarks = [(row.kind, row.note) for row in report.operators if row.note and row.level is not Level.RUNS]
-    return f"{table}\n{_pairs(remarks, width)}".rstrip()
+    return f"{table}\n{pairs(remarks, width)}".rstrip()
 
 
 def gates_table(gates: tuple[Gate, ...], paint: Paint) -> str:

@@ -21,8 +21,8 @@ class TensorFacts:
         grid_low, grid_high: the ends of the calibrated grid; of weights the extremes, for each channel has its own.
         saturated: the share of values (0..1) outside the grid.
         peak_to_rms: the largest magnitude over the root mean square; a Gaussian of a million values has about 5.
-        channel_ratio: the largest magnitude of the widest channel over that of the median one; what one scale for the
-            whole tensor would waste. 1 where there is one channel, infinite where most channels are zero.
+        channel_ratio: the largest magnitude of the widest channel over that of the median one: what one scale for the
+            whole tensor would waste. Both leave channels of nothing but zeros out.
     """
 
     low: float
@@ -75,7 +75,7 @@ class Layer:
         ops: the names of all operators that read the weights.
         channels: how many output channels there are.
         dead: the output channels that hold one value on all samples, so that nothing is lost without them.
-        zero_weights: how many channels have no weight other than zero.
+        zero_weights: how many channels have no weights, or none that counts beside those of the others.
         output_bytes: of the float output. at_peak: whether it lives where the model's activations are largest.
     """
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from edgekit.compress.analysis.analysis import Analysis, Layer, LayerEffect
 from edgekit.compress.analysis.change import Change, changed
-from edgekit.compress.analysis.channels import weight_facts
+from edgekit.compress.analysis.channels import empty_channels, weight_facts
 from edgekit.compress.analysis.choice import Choice
 from edgekit.compress.analysis.error import Distance, Errors, Reading, reading_of
 from edgekit.compress.analysis.kernels import kernels_for
@@ -111,9 +111,7 @@ def _calibrated(model: Model, samples: Samples, options: AnalyzeOptions, progres
     return calibrate(model, samples.feeds(options.calibration.limit), options.calibration, progress, total)
 
 
-def _changes(
-    graph: Graph, layer: Weighted, seen: Seen, ranges: Ranges, options: AnalyzeOptions
-) -> tuple[Change, ...]:
+def _changes(graph: Graph, layer: Weighted, seen: Seen, ranges: Ranges, options: AnalyzeOptions) -> tuple[Change, ...]:
     """What can be done to a layer, everything but nothing."""
     order = np.argsort(_importance(layer, seen, options.importance), kind="stable")
     return tuple(
@@ -227,9 +225,7 @@ def _analysis(work: _Work, seen: dict[Weighted, Seen], ranges: Ranges, count: in
     )
 
 
-def _layer(
-    work: _Work, layer: Weighted, seen: Seen, ranges: Ranges, errors: dict[Choice, Errors], peak: str
-) -> Layer:
+def _layer(work: _Work, layer: Weighted, seen: Seen, ranges: Ranges, errors: dict[Choice, Errors], peak: str) -> Layer:
     graph, values = work.model.main, layer.weights[0].data
     assert values is not None
     source, first = activation_of(layer.ops[0]), layer.ops[0]
@@ -242,7 +238,7 @@ def _layer(
         weights=layer.weights[0].name,
         channels=layer.channels,
         dead=seen.output.constant,
-        zero_weights=_zero_channels(layer),
+        zero_weights=0 if layer.channel_axis is None else empty_channels(values, layer.channel_axis),
         weight_bytes=sum(t.nbytes for t in layer.weights),
         macs=sum(op_macs(op) for op in layer.ops),
         output_bytes=output_bytes(layer),
@@ -271,10 +267,3 @@ def _effect(
         saved.macs,
         saved.activation_bytes,
     )
-
-
-def _zero_channels(layer: Weighted) -> int:
-    values = layer.weights[0].data
-    if layer.channel_axis is None or values is None:
-        return 0
-    return int(np.count_nonzero(~np.moveaxis(values, layer.channel_axis, 0).reshape(layer.channels, -1).any(axis=1)))

@@ -13,7 +13,7 @@ from edgekit.compress.ranges import TensorRange
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
-_CONSTANT = 1e-6  # of the tensor's peak: float32 sums of a channel that never changes differ by less
+_NOTHING = 1e-6  # of the tensor's peak: float32 sums do not notice less
 
 
 class Channels:
@@ -43,25 +43,32 @@ class Channels:
     def constant(self) -> tuple[int, ...]:
         """The channels that held one value all the time."""
         peak = max(abs(float(self.low.min())), abs(float(self.high.max())))
-        return tuple(int(c) for c in np.flatnonzero(self.high - self.low <= _CONSTANT * peak))
+        return tuple(int(c) for c in np.flatnonzero(self.high - self.low <= _NOTHING * peak))
+
+    @property
+    def reach(self) -> Doubles:
+        """The largest magnitude of each channel."""
+        return np.maximum(np.abs(self.low), np.abs(self.high))
 
     def facts(self, grid: TensorRange | None) -> TensorFacts:
-        """The tensor as a whole; without a grid its extremes are the ends."""
-        low, high = float(self.low.min()), float(self.high.max())
-        widest = np.maximum(np.abs(self.low), np.abs(self.high))
-        rms = float(np.sqrt(self.energy.mean()))
+        """The tensor as a whole; without a grid its extremes are the ends.
+
+        Channels of nothing are left out.
+        """
+        low, high, reach = float(self.low.min()), float(self.high.max()), self.reach
+        some = reach > _NOTHING * reach.max()
+        peak_to_rms = float(reach.max() / np.sqrt(self.energy[some].mean())) if some.any() else 0.0
+        channel_ratio = float(reach.max() / np.median(reach[some])) if some.any() else 1.0
         return TensorFacts(
             low, high, grid.min if grid else low, grid.max if grid else high, grid.clipped if grid else 0.0,
-            float(widest.max()) / rms if rms else 0.0, channel_ratio(widest),
+            peak_to_rms, channel_ratio,
         )  # fmt: skip
 
 
-def channel_ratio(widest: Doubles) -> float:
-    """The largest of the channels' magnitudes over their median; infinite where that is zero."""
-    most, median = float(widest.max()), float(np.median(widest))
-    if not most:
-        return 1.0
-    return most / median if median else float("inf")
+def empty_channels(weights: Array, axis: int) -> int:
+    """How many channels have no weights, or none that counts beside those of the others."""
+    reach = np.abs(np.moveaxis(weights, axis, 0).reshape(weights.shape[axis], -1)).max(axis=1)
+    return int(np.count_nonzero(reach <= _NOTHING * reach.max()))
 
 
 def weight_facts(weights: Array, axis: int | None) -> TensorFacts:
