@@ -33,7 +33,15 @@ _LOOKS = {
     Choice.PRUNE_75: ("triangle", "worst"),
 }
 _LABELS = 12  # more would hide each other
-_APART = (2.6, 13.0)  # percent and pixels between labels
+_WIDTH = 780.0  # pixels of the whole width where the page has room: to see what would touch
+_OFFSETS = (
+    (14.0, 4.0),
+    (-14.0, 4.0),
+    (0.0, -9.0),
+    (0.0, 18.0),
+    (11.0, -7.0),
+    (-11.0, -7.0),
+)  # of a label from its mark, in pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +80,10 @@ def _points(analysis: Analysis, choices: Sequence[Choice], share: Callable[[Laye
 def _scatter(anchor: str, title: str, whole: str, points: Sequence[Point]) -> Html:
     if not points:
         return Html("")
-    low = math.floor(math.log10(min(p.share for p in points)))
-    across, up = Scale(low, math.log10(max(p.share for p in points)) + 0.12), Scale(0.0, HIGH_DB, _HEIGHT)
-    shapes = [_defined(anchor), *_legend(anchor, points), *_frame(across, up, low, whole)]
+    low = math.log10(min(p.share for p in points)) - 0.12
+    high = min(max(20.0 * math.ceil(max(p.db for p in points) / 20), 20.0), HIGH_DB)
+    across, up = Scale(low, math.log10(max(p.share for p in points)) + 0.12), Scale(0.0, high, _HEIGHT)
+    shapes = [_defined(anchor), *_legend(anchor, points), *_frame(across, up, whole)]
     shapes += [_mark(anchor, p, *_place(p, across, up)) for p in sorted(points, key=lambda p: -p.db)]
     shapes += _labels(points, across, up)
     worst = min(points, key=lambda p: p.db)
@@ -117,34 +126,56 @@ def _legend(anchor: str, points: Sequence[Point]) -> list[Html]:
     return shapes
 
 
-def _frame(across: Scale, up: Scale, low: int, whole: str) -> list[Html]:
+def _frame(across: Scale, up: Scale, whole: str) -> list[Html]:
     """Grid, numbers and the names of both scales."""
     base = _TOP + _HEIGHT
     shapes = []
-    for tick in ticks(0.0, HIGH_DB, 4):
+    for tick in ticks(0.0, up.high, 4):
         y = base - up.at(tick)
         shapes.append(line((0, 100), (y, y), "base" if tick == 0 else "grid"))
         shapes.append(words_at(number(tick) if tick < HIGH_DB else f"{HIGH_DB:.0f}+", "-8", y + 4, "", "end"))
-    for power in range(low, 1):
-        if power > across.high:
-            break
-        x = across.at(power)
+    for share in _shares(across.low, across.high):
+        x = across.at(math.log10(share))
         shapes.append(line((x, x), (_TOP, base), "grid"))
-        side = "start" if x < 5 else "middle"
-        shapes.append(words_at(f"{100 * 10.0**power:g} %", percent_place(x), base + 17, "", side))
+        side = "start" if x < 5 else "end" if x > 95 else "middle"
+        shapes.append(words_at(f"{100 * share:g} %", percent_place(x), base + 17, "", side))
     shapes.append(words_at("dB", "-8", _TOP - 14, "", "end"))
     shapes.append(words_at(f"saved, {whole}", "100%", base + 35, "", "end"))
     return shapes
 
 
+def _shares(low: float, high: float) -> list[float]:
+    """Round shares for a logarithmic scale; with halves between where it spans little."""
+    steps = (1, 2, 5) if high - low < 2.5 else (1,)
+    shares = [step * 10.0**power for power in range(math.floor(low), 1) for step in steps]
+    return [share for share in shares if low <= math.log10(share) <= high]
+
+
 def _labels(points: Sequence[Point], across: Scale, up: Scale) -> list[Html]:
     """The numbers of the layers with the lowest points, where there is room for them."""
+    places = [_place(p, across, up) for p in points]
+    marks = [(x / 100 * _WIDTH, y) for x, y in places]
     taken: list[tuple[float, float]] = []
-    shapes = []
-    for point in sorted(points, key=lambda p: p.db):
-        x, y = _place(point, across, up)
-        if any(abs(x - a) < _APART[0] and abs(y - b) < _APART[1] for a, b in taken) or len(taken) >= _LABELS:
-            continue
-        taken.append((x, y))
-        shapes.append(words_at(f"\N{NO-BREAK SPACE}{point.layer}", percent_place(x + 0.8), y - 5, "strong"))
+    shapes: list[Html] = []
+    for point, (x, y) in sorted(zip(points, places, strict=True), key=lambda pair: pair[0].db):
+        if len(taken) == _LABELS:
+            break
+        offset = _room(x / 100 * _WIDTH, y, marks, taken)
+        if offset is not None:
+            taken.append((x / 100 * _WIDTH + offset[0], y + offset[1]))
+            where = {"x": percent_place(x), "dx": f"{offset[0]:g}", "y": f"{y + offset[1]:.1f}"}
+            shapes.append(element("text", where | {"text-anchor": "middle", "class": "label"}, str(point.layer)))
     return shapes
+
+
+def _room(
+    x: float, y: float, marks: Sequence[tuple[float, float]], taken: Sequence[tuple[float, float]]
+) -> tuple[float, float] | None:
+    """How far from a mark, in pixels, a label touches no mark, no label and no edge; None where there is no room."""
+    for dx, dy in _OFFSETS:
+        a, b = x + dx, y + dy
+        inside = 0 < a < _WIDTH and b < _TOP + _HEIGHT + 2
+        off_marks = all(abs(a - c) > 11 or abs(b - 4 - d) > 9 for c, d in marks)
+        if inside and off_marks and all(abs(a - c) > 18 or abs(b - d) > 13 for c, d in taken):
+            return dx, dy
+    return None

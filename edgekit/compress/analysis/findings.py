@@ -35,7 +35,7 @@ def _dead(layers: Sequence[Layer]) -> Iterator[str]:
         where = ", ".join(f"{len(y.dead)} of {y.channels} in layer {n}" for n, y in dead)
         yield (
             f"{count:,} output channel{_s(count)} hold{'s' if count == 1 else ''} one value on all samples, "
-            f"so nothing is lost without: {where}."
+            f"so that {'it' if count == 1 else 'they'} can go without loss: {where}."
         )
     empty = [(n, layer) for n, layer in enumerate(layers, 1) if layer.zero_weights]
     if empty:
@@ -56,7 +56,7 @@ def _than(found: Sequence[tuple[Layer, LayerEffect]]) -> str:
     """Whether float has a fast kernel where the choice has a slow one."""
     plain = [layer.effect(Choice.FLOAT) for layer, _ in found]
     faster = all(e is not None and e.level is Level.RUNS for e in plain) and found[0][1].level is Level.SLOW
-    return ", so that float is faster there" if faster else ""
+    return ", where float has one" if faster else ""
 
 
 def _why(found: Sequence[tuple[Layer, LayerEffect]]) -> str:
