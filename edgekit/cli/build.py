@@ -12,7 +12,9 @@ from edgekit.cli.guard import guarded
 from edgekit.cli.progress import FleetProgress, TerminalProgress
 
 if TYPE_CHECKING:
+    from edgekit.importers.base import ImportOptions
     from edgekit.job import BuildRequest, TargetResult
+    from edgekit.targets.target import Target
 
 
 @click.command()
@@ -67,15 +69,12 @@ def build(
 
     def work(progress: TerminalProgress) -> int:
         from edgekit.goal import parse_goal
-        from edgekit.importers.base import ImportOptions, parse_input_shape
         from edgekit.job import BuildRequest
-        from edgekit.targets.load import load_target
         from edgekit.targets.target import parse_budget
 
-        names = dict.fromkeys(name.strip() for group in targets for name in group.split(",") if name.strip())
         request = BuildRequest(
             model=model,
-            targets=tuple(load_target(name) for name in names),
+            targets=_targets(targets),
             output=output,
             recipe=recipe,
             settings=settings,
@@ -85,17 +84,28 @@ def build(
             evaluation_limit=evaluation_limit,
             goals=tuple(parse_goal(text) for text in goals),
             budgets=dict(parse_budget(text) for text in budgets),
-            imports=ImportOptions(
-                importer=importer,
-                input_shapes=dict(parse_input_shape(text) for text in input_shapes),
-                allow_unsafe=allow_unsafe,
-            ),
+            imports=_imports(importer, input_shapes, allow_unsafe),
             devices=devices,
             accept_emulated=accept_emulated,
         )
         return run_build(request, cache, json_path, progress)
 
     return guarded(work)
+
+
+def _targets(groups: tuple[str, ...]) -> tuple[Target, ...]:
+    """The profiles of names with commas between them, each once."""
+    from edgekit.targets.load import load_target
+
+    names = dict.fromkeys(name.strip() for group in groups for name in group.split(",") if name.strip())
+    return tuple(load_target(name) for name in names)
+
+
+def _imports(importer: str | None, input_shapes: tuple[str, ...], allow_unsafe: bool) -> ImportOptions:
+    from edgekit.importers.base import ImportOptions, parse_input_shape
+
+    shapes = dict(parse_input_shape(text) for text in input_shapes)
+    return ImportOptions(importer=importer, input_shapes=shapes, allow_unsafe=allow_unsafe)
 
 
 def run_build(request: BuildRequest, cache: Path | None, json_path: Path | None, progress: TerminalProgress) -> int:
