@@ -12,6 +12,7 @@ from edgekit.cli.guard import guarded
 from edgekit.cli.progress import FleetProgress, TerminalProgress
 
 if TYPE_CHECKING:
+    from edgekit.goal import Goal
     from edgekit.importers.base import ImportOptions
     from edgekit.job import BuildRequest, TargetResult
     from edgekit.targets.target import Target
@@ -68,9 +69,7 @@ def build(
     """
 
     def work(progress: TerminalProgress) -> int:
-        from edgekit.goal import parse_goal
         from edgekit.job import BuildRequest
-        from edgekit.targets.target import parse_budget
 
         request = BuildRequest(
             model=model,
@@ -82,8 +81,8 @@ def build(
             training=training,
             evaluation=evaluation,
             evaluation_limit=evaluation_limit,
-            goals=tuple(parse_goal(text) for text in goals),
-            budgets=dict(parse_budget(text) for text in budgets),
+            goals=_goals(goals),
+            budgets=_budgets(budgets),
             imports=_imports(importer, input_shapes, allow_unsafe),
             devices=devices,
             accept_emulated=accept_emulated,
@@ -99,6 +98,18 @@ def _targets(groups: tuple[str, ...]) -> tuple[Target, ...]:
 
     names = dict.fromkeys(name.strip() for group in groups for name in group.split(",") if name.strip())
     return tuple(load_target(name) for name in names)
+
+
+def _goals(texts: tuple[str, ...]) -> tuple[Goal, ...]:
+    from edgekit.goal import parse_goal
+
+    return tuple(parse_goal(text) for text in texts)
+
+
+def _budgets(texts: tuple[str, ...]) -> dict[str, float]:
+    from edgekit.targets.target import parse_budget
+
+    return dict(parse_budget(text) for text in texts)
 
 
 def _imports(importer: str | None, input_shapes: tuple[str, ...], allow_unsafe: bool) -> ImportOptions:
