@@ -41,7 +41,7 @@ class Group:
 
     Attributes:
         name: of the operator that makes them, the first in graph order; a number is added where it makes several.
-        units: how many there are.
+        units: how many there are. As long as one of each group stays, no tensor becomes empty.
         parts: where they sit, in graph order.
         pinned: why nothing of it can go, "" where it can.
     """
@@ -102,6 +102,8 @@ def members(trace: Trace) -> list[Member]:
 
 
 def _group(places: list[tuple[Place, npt.NDArray[np.intp]]], roots: tuple[int, ...], pinned: str) -> Group:
+    if not pinned and len(roots) == 1 and any(np.all(ids == roots[0]) for _, ids in places):
+        pinned = "its channels can only go all together"
     parts = tuple(
         Part(p.tensor.name, p.axis, _positions(ids, roots), p.role, p.op.name if p.op else "") for p, ids in places
     )

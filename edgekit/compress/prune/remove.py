@@ -24,7 +24,7 @@ def without_units(model: Model, gone: Mapping[str, Sequence[int]]) -> Model:
         gone: unit numbers by the name of their group, as `couple` gives them.
 
     Names, order and shapes of inputs and outputs stay. Raises ModelError for a group that the model has not
-    or that is pinned, for a unit that the group has not, and where no unit of a group would stay.
+    or that is pinned, for a unit that the group has not, and where nothing of a tensor would stay.
     """
     chosen = choose(model, gone)
     graph = chosen.model.main

@@ -31,6 +31,7 @@ class Units:
         while True:
             above = self._parent[found]
             if np.array_equal(above, found):
+                self._parent[ids] = found
                 return found
             found = above
 
