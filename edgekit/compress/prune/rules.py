@@ -28,6 +28,18 @@ _ALONG_CHANNELS = (
     "BATCH_TO_SPACE_ND",
 )  # fmt: skip
 
+
+def shape(trace: Trace, op: Op) -> None:
+    """SHAPE: harmless where all that is made of it is a flatten that can be stated without."""
+    if not trace.is_shape_only(op):
+        trace.pin_inputs(op, f"{op.label} '{op.name}' computes with its size")
+
+
+def not_understood(trace: Trace, op: Op) -> None:
+    """What an unknown operator reads stays; what it makes is fixed."""
+    trace.pin_inputs(op, f"{op.label} '{op.name}' is not understood")
+
+
 RULES: dict[str, Rule] = {
     **dict.fromkeys(_ELEMENTWISE, elementwise.elementwise),
     **dict.fromkeys(_ALONG_CHANNELS, moving.along_channels),
@@ -50,13 +62,9 @@ RULES: dict[str, Rule] = {
     "DEPTH_TO_SPACE": picking.depth_to_space,
     "BATCH_MATMUL": products.batch_matmul,
     "SELECT": elementwise.select,
+    "SHAPE": shape,
     "PACK": joining.pack,
     "UNPACK": joining.unpack,
     "TRANSPOSE": moving.transpose,
     "CONCATENATION": joining.concatenation,
 }
-
-
-def not_understood(trace: Trace, op: Op) -> None:
-    """What an unknown operator reads stays; what it makes is fixed."""
-    trace.pin_inputs(op, f"{op.label} '{op.name}' is not understood")

@@ -45,7 +45,7 @@ def _last_but_one(full: Ids) -> int | None:
 def reshape(trace: Trace, op: Op) -> None:
     """RESHAPE, SQUEEZE, EXPAND_DIMS: the same elements in the same order."""
     data = op.inputs[0]
-    if data is None or (len(op.inputs) > 1 and not trace.is_constant(op.inputs[1])):
+    if data is None or (len(op.inputs) > 1 and not trace.is_known_shape(op.inputs[1])):
         return trace.pin_inputs(op, f"the shape of {op.label} '{op.name}' is computed")
     why = f"{op.label} '{op.name}' mixes it with others"
     heads = trace.leads_to(op.outputs[0], "BATCH_MATMUL", _BEFORE_HEADS)

@@ -70,7 +70,7 @@ def tile(trace: Trace, op: Op) -> None:
 def broadcast_to(trace: Trace, op: Op) -> None:
     """Axes that are full stay as they are."""
     data, result = op.inputs[0], op.outputs[0]
-    if not trace.is_constant(op.inputs[1]):
+    if not trace.is_known_shape(op.inputs[1]):
         return trace.pin_inputs(op, f"the shape of {op.label} '{op.name}' is computed")
     for axis, ids in trace.axes(data).items():
         trace.carry(result, axis + len(result.shape) - (0 if data is None else len(data.shape)), ids)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edgekit.compress.prune.shape_chains import chains
 from edgekit.compress.prune.units import FIXED, Ids, Units
 from edgekit.graph.model import Graph, Op, Tensor
 
@@ -52,6 +53,8 @@ class Trace:
         self._shared: dict[tuple[Tensor, int], Ids] = {}
         self._sources = _unpacked(graph)
         self._readers = graph.readers()
+        self._chains = chains(graph)
+        self._chained = {t for op in self._chains for t in op.outputs}
 
     def axes(self, tensor: Tensor | None) -> dict[int, Ids]:
         """The numbers along each axis of an activation that has some."""
@@ -65,6 +68,14 @@ class Trace:
     def is_constant(self, tensor: Tensor | None) -> bool:
         """It is a constant, or one that is stored as float16 and widened before it is read."""
         return tensor is not None and (tensor.is_constant or tensor in self._sources)
+
+    def is_known_shape(self, tensor: Tensor | None) -> bool:
+        """It is a constant, or can be stated as one."""
+        return self.is_constant(tensor) or tensor in self._chained
+
+    def is_shape_only(self, op: Op) -> bool:
+        """What it computes can be stated as a constant."""
+        return op in self._chains
 
     def value(self, tensor: Tensor | None) -> npt.NDArray[np.generic] | None:
         """A constant's value, None for everything else."""
