@@ -11,7 +11,9 @@ from edgekit.compress.prune.rules import RULES, not_understood
 from edgekit.compress.prune.trace import Place, Role, Trace
 from edgekit.compress.prune.units import FIXED
 from edgekit.compress.quantize.prepare import with_unique_names
-from edgekit.graph.model import Graph, Model
+from edgekit.graph.model import Graph, Model, Op
+
+_MOST_CHOICES = 16  # each costs a walk through the graph
 
 __all__ = ["Group", "Part", "Role", "couple"]
 
@@ -70,12 +72,30 @@ def couple(model: Model) -> tuple[Group, ...]:
 
 
 def traced(graph: Graph) -> Trace:
-    """Every rule applied in graph order."""
-    trace = Trace(graph)
+    """Every rule applied in graph order, with the choices that leave most units to cut.
+
+    Behind some reshapes channels can be cut along one axis or another (of groups, or within groups), and what follows
+    decides which is better: each such choice is turned once, and stays turned where more units are free then.
+    """
+    best = _traced(graph, frozenset())
+    score = _free_units(best) if best.ambiguous else 0
+    for op in best.ambiguous[:_MOST_CHOICES]:
+        other = _traced(graph, best.turned | {op})
+        if _free_units(other) > score:
+            best, score = other, _free_units(other)
+    return best
+
+
+def _traced(graph: Graph, turned: frozenset[Op]) -> Trace:
+    trace = Trace(graph, turned)
     for op in graph.ops:
         RULES.get(op.kind, not_understood)(trace, op)
     trace.close(graph.outputs)
     return trace
+
+
+def _free_units(trace: Trace) -> int:
+    return sum(m.group.units for m in members(trace) if not m.group.pinned)
 
 
 def members(trace: Trace) -> list[Member]:

@@ -57,6 +57,7 @@ RULES: dict[str, Rule] = {
     "EMBEDDING_LOOKUP": picking.embedding,
     "GATHER": picking.gather,
     "TILE": picking.tile,
+    "REVERSE_V2": picking.reverse,
     "BROADCAST_TO": picking.broadcast_to,
     "SPACE_TO_DEPTH": picking.space_to_depth,
     "DEPTH_TO_SPACE": picking.depth_to_space,

@@ -92,9 +92,7 @@ def fully_connected(trace: Trace, op: Op) -> None:
     width = weights.shape[1]
     if not width or data.size % width:
         return trace.pin_inputs(op, f"{op.label} '{op.name}' reads an open shape")
-    rows = (data.size // width, width)
-    found = reshaped(trace, data, rows, f"{op.label} '{op.name}' mixes it with others")
-    ids = found.pop(1, None)
+    ids = reshaped(trace, op, data, (data.size // width, width)).get(1)
     if ids is not None:
         trace.use(op, weights, 1, ids, Role.CONSUMES)
     _pass_rows(trace, op, data, width)

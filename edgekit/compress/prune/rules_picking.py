@@ -77,6 +77,17 @@ def broadcast_to(trace: Trace, op: Op) -> None:
     return None
 
 
+def reverse(trace: Trace, op: Op) -> None:
+    """REVERSE_V2: what is kept of the channels stays in the same (reverse) order."""
+    data, over = op.inputs[0], trace.value(op.inputs[1])
+    if data is None or over is None:
+        return trace.pin_inputs(op, f"the axes of {op.label} '{op.name}' are computed")
+    turned = {int(a) % len(data.shape) for a in over.ravel()}
+    for axis, ids in trace.axes(data).items():
+        trace.carry(op.outputs[0], axis, ids[::-1] if axis in turned else ids)
+    return None
+
+
 def space_to_depth(trace: Trace, op: Op) -> None:
     """The channels of a block stand behind each other: each is there once for each place of the block."""
     ids = trace.last(op.inputs[0])

@@ -265,6 +265,24 @@ def shuffled() -> Model:
     return _read(net, net.conv(net.reshape(a, 1, 8, 8, 12), 12, groups=3))
 
 
+def group_norm() -> Model:
+    """Statistics over the channels of a group: whole groups can go."""
+    net, x = _image()
+    apart = net.reshape(net.conv(x, 12, act=0), 1, 64, 4, 3)
+    centred = net.binary("SUB", apart, net.reduce(apart, (1, 3), keep=True))
+    spread = net.binary("ADD", net.reduce(net.unary("SQUARE", centred, options("SquareOptions")), (1, 3), keep=True),
+                        net.constant("epsilon", 0.01))  # fmt: skip
+    even = net.binary("MUL", centred, net.unary("RSQRT", spread))
+    return _read(net, net.binary("MUL", net.reshape(even, 1, 8, 8, 12), net.weights("gamma", 12)))
+
+
+def reversed_channels() -> Model:
+    net, x = _image()
+    a = net.conv(x, 7)
+    axes = net.numbers("axes", [2, 3])
+    return _read(net, net.conv(net.plain("REVERSE_V2", [a, axes], a.shape, options("ReverseV2Options")), 5))
+
+
 def blocks() -> Model:
     net, x = _image()
     deep = net.plain("SPACE_TO_DEPTH", [net.conv(x, 6)], (1, 4, 4, 24), options("SpaceToDepthOptions", blockSize=2))
@@ -472,7 +490,7 @@ FAMILIES: dict[str, Family] = {
         depthwise_of_the_input, depthwise_of_one_channel, transposed, conv_3d, residual_adds, broadcasts,
         shared_vector, shared_matrix, not_zero_at_zero, activations, elu, flattened, flattened_by_dense, flattened_by_its_shape, concatenated,
         dense_block, joined_in_space, split_parts, gated_linear_unit, sliced, padded, padded_shortcut, pooled, reduced,
-        rearranged, channels_first_flattened, shuffled, blocks, space_and_batch, attention, attention_of_one_head,
+        rearranged, channels_first_flattened, shuffled, group_norm, reversed_channels, blocks, space_and_batch, attention, attention_of_one_head,
         attention_packed, matmul_with_constants, mixer, embedded_by_lookup, tied_embedding, gathered, packed, repeated,
         selected, half_weights, lstm, lstm_projected, rnn, gru_unrolled,
     )

@@ -111,6 +111,26 @@ def test_control_flow_and_custom_operators_pin() -> None:
     assert couple(net.model(net.conv(result, 3)))[0].pinned == "CUSTOM:Mystery 'mystery' is not understood"
 
 
+def test_a_matrix_that_meets_something_fixed_elsewhere_stays() -> None:
+    """Its columns read channels here and the input there."""
+    net = Net()
+    x = net.input("image", 1, 8, 8, 6)
+    a = net.conv(net.conv(x, 6), 5)
+    b = net.conv(x, 5)
+    net.graph.ops[2].inputs[1] = net.graph.ops[1].inputs[1]
+    net.graph.sweep()
+    groups = couple(net.model(net.conv(a, 3), net.conv(b, 3)))
+    assert groups[0].pinned == "CONV_2D 'conv_2d_2' reads 'conv_2d_1/w' too"
+    assert groups[1].pinned == ""
+
+
+def test_an_open_size_stays() -> None:
+    net = Net()
+    x = net.reshape(net.conv(net.input("image", 1, 4, 4, 3), 6), 1, 96)
+    x.shape_signature = (1, -1)
+    assert couple(net.model(net.unary("RELU", x)))[0].pinned == "the size of 'reshape_1' is open"
+
+
 def test_any_file_has_groups_or_none() -> None:
     """Not even a legal one: options and shapes that do not fit."""
     assert couple(read(every_field())) == ()
