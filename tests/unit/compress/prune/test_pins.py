@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from edgekit.compress.prune.coupling import couple
+from edgekit.compress.prune.rules import RULES
 from edgekit.graph.codec import read
 from edgekit.graph.model import Model, Op, Tensor
 from edgekit.graph.types import DType
@@ -143,3 +146,9 @@ def test_a_matrix_that_another_operator_reads_stays() -> None:
     total = net.plain("CUMSUM", [weights, net.numbers("axis", 0)], (8, 12), options("CumsumOptions"))
     groups = couple(net.model(net.dense(x, 3), total))
     assert groups[0].pinned == "CUMSUM 'cumsum_1' reads 'w' too"
+
+
+def test_the_page_names_every_operator_that_is_understood() -> None:
+    page = (Path(__file__).resolve().parents[4] / "docs" / "pruning.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"[A-Z][A-Z0-9_]+", page))
+    assert set(RULES) <= named
