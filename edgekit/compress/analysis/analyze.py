@@ -164,11 +164,12 @@ class _Work:
 
     def run(self, feeds: Iterator[Feed], count: int, progress: Progress) -> None:
         """All changes on all samples, so many at once as `HELD_BYTES` allows."""
-        blocks = -(-count // _block(self.model.main))
+        size = _block(self.model.main)
+        blocks = -(-count // size)
         progress.start("analyzing layers", blocks * len(self.layers))
         try:
-            while block := list(islice(feeds, _block(self.model.main))):
-                self._run_block(block, progress)
+            for _ in range(blocks):
+                self._run_block(list(islice(feeds, size)), progress)
         finally:
             progress.finish()
 
