@@ -65,7 +65,7 @@ def _analyzed(
     path: Path, target: str, calibration: Path, options: dict[str, object], progress: TerminalProgress
 ) -> Analysis:
     from edgekit.cli.load import model_bytes
-    from edgekit.compress.analysis.analyze import AnalyzeOptions, analyze
+    from edgekit.compress.analysis.analyze import AnalyzeOptions, analyze, require_layers
     from edgekit.compress.options import read_options
     from edgekit.data.dataset import open_dataset
     from edgekit.data.feed import bind
@@ -75,6 +75,7 @@ def _analyzed(
 
     device, dataset = load_target(target), open_dataset(calibration)
     loaded = read(model_bytes(path, progress))
+    require_layers(loaded)  # before samples that are float are said not to fit
     samples = CalibrationSamples(bind(dataset, model_inputs(loaded)))
     return analyze(loaded, samples, read_options(AnalyzeOptions, options, "analyze"), device, progress)
 

@@ -80,7 +80,7 @@ def analyze(
     """
     told = progress or Silent()
     named = with_unique_names(model)
-    layers = _require_layers(named)
+    layers = require_layers(named)
     if not samples.count:
         raise DatasetError("the analysis has no samples", "give a dataset with at least one")
     found = ranges(named, options.calibration) if ranges else _calibrated(named, samples, options, told)
@@ -91,7 +91,8 @@ def analyze(
     return _analysis(work, seen, found, count)
 
 
-def _require_layers(model: Model) -> tuple[Weighted, ...]:
+def require_layers(model: Model) -> tuple[Weighted, ...]:
+    """The layers to analyze. Raises ModelError where the model is quantized already or has none."""
     if not is_float(model):
         raise ModelError(
             "the model is quantized already, and an analysis needs the float model that it was made of",
