@@ -43,6 +43,7 @@ from edgekit.report.words import (
     size_words,
     sqnr_words,
     verdict_words,
+    worth_words,
 )
 
 _LEVELS = {Level.RUNS: ("✓", "good"), Level.SLOW: ("!", "open"), Level.CANNOT: ("✕", "bad")}
@@ -250,6 +251,10 @@ def _step(step: StepRow) -> Html:
     parts: list[str] = [element("strong", {}, step.name), f" · {step.summary}" if step.summary else ""]
     if options:
         parts.append(join([element("br"), element("code", {"class": "quiet"}, options)]))
+    if step.brought:
+        parts.append(facts([(fact.label, fact.value) for fact in step.brought]))
+    if step.not_worth:
+        parts.append(notes([worth_words(step)]))
     return element("li", {}, *parts)
 
 

@@ -21,7 +21,7 @@ from edgekit.report.device_words import (
     task_words,
     throttled_words,
 )
-from edgekit.report.model import Index, Level, Report
+from edgekit.report.model import Index, Level, Report, StepRow
 from edgekit.report.words import (
     NO_VALUE,
     certainty_words,
@@ -39,6 +39,7 @@ from edgekit.report.words import (
     size_words,
     sqnr_words,
     verdict_words,
+    worth_words,
 )
 
 _COLOURS = {
@@ -72,6 +73,7 @@ def render_text(report: Report, colour: bool = False, width: int = WIDTH) -> str
     parts = [
         _head(report, paint),
         _summary(report, width),
+        _steps(report.steps, width),
         *(_measurement_table(m, width) for m in report.measurements),
         _layers(report),
         _operators(report, paint, width),
@@ -79,6 +81,16 @@ def render_text(report: Report, colour: bool = False, width: int = WIDTH) -> str
         pairs([("note", warning) for warning in report.warnings], width),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _steps(steps: Sequence[StepRow], width: int) -> str:
+    """What each step of the recipe brought, and why it was left out if it was."""
+    rows = []
+    for step in steps:
+        brought = "; ".join(f"{fact.label} {fact.value}" for fact in step.brought)
+        words = [*([brought] if brought else []), *([worth_words(step)] if step.not_worth else [])]
+        rows.append((step.name, " ".join(words)))
+    return pairs([row for row in rows if row[1]], width)
 
 
 def render_measurement(
