@@ -68,6 +68,23 @@ def test_calibration_is_needed(tmp_path: Path) -> None:
     assert "--calibration" in said(done)
 
 
+def test_the_same_analysis_is_kept(tmp_path: Path) -> None:
+    first = edgekit(*ARGUMENTS, "--choices", "int8,prune 50 %", cache=tmp_path / "cache")
+    assert first.returncode == 0, said(first)
+    assert " int4" not in first.stdout
+    (kept,) = (tmp_path / "cache" / "analysis").iterdir()
+    made = (kept / "analysis.json").stat().st_mtime_ns
+    again = edgekit(*ARGUMENTS, "--choices", "int8,prune 50 %", cache=tmp_path / "cache")
+    assert again.stdout == first.stdout
+    assert (kept / "analysis.json").stat().st_mtime_ns == made
+
+
+def test_a_wrong_choice_names_the_right_ones(tmp_path: Path) -> None:
+    done = edgekit(*ARGUMENTS, "--choices", "int9", cache=tmp_path)
+    assert done.returncode == 2
+    assert "int9" in said(done) and "int16x8" in said(done)
+
+
 def test_a_wrong_importance_names_the_right_ones(tmp_path: Path) -> None:
     done = edgekit(*ARGUMENTS, "--importance", "luck", cache=tmp_path)
     assert done.returncode == 2

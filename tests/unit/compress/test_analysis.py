@@ -6,6 +6,7 @@ import json
 import math
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 
 from edgekit.compress.analysis import analyze as module
 from edgekit.compress.analysis.analysis import Analysis, Layer
-from edgekit.compress.analysis.analyze import AnalyzeOptions, Importance, analyze
+from edgekit.compress.analysis.analyze import AnalyzeOptions, Importance, analyze, analyze_in
 from edgekit.compress.analysis.change import on_grid
 from edgekit.compress.analysis.choice import CUTS, Choice
 from edgekit.compress.analysis.error import Errors, Reading, reading_of
@@ -313,6 +314,47 @@ class _Counted:
             self._given += [weakref.ref(values) for values in copied.values()]
             self.most = max(self.most, sum(given() is not None for given in self._given))
             yield copied
+
+
+class _Interrupting:
+    """Progress that ends the work, as Ctrl-C does, after so many steps of one stage."""
+
+    def __init__(self, stage: str, steps: int) -> None:
+        self._stage, self._left = stage, steps
+        self._now = ""
+
+    def start(self, label: str, total: int | None) -> None:
+        self._now = label
+
+    def advance(self, steps: int = 1) -> None:
+        if self._now == self._stage:
+            self._left -= steps
+            if not self._left:
+                raise KeyboardInterrupt
+
+    def finish(self) -> None:
+        self._now = ""
+
+
+@pytest.mark.parametrize("steps", [1, 3, 4])
+def test_an_interrupted_analysis_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    model = conv_net()
+    feeds = samples(model, 4)
+    monkeypatch.setattr(module, "HELD_BYTES", 2 * (2 * frontier_bytes(model.main) + 40))  # two blocks
+    whole = analyze(model, feeds, AnalyzeOptions())
+    stopped = Setting(samples=feeds, workspace=tmp_path / "w", progress=_Interrupting("analyzing layers", steps))
+    with pytest.raises(KeyboardInterrupt):
+        analyze_in(model, AnalyzeOptions(), stopped)
+    assert len(list((tmp_path / "w").iterdir())) == min(steps, 3)
+    assert analyze_in(model, AnalyzeOptions(), Setting(samples=feeds, workspace=tmp_path / "w")) == whole
+
+
+def test_only_what_is_wanted_is_tried() -> None:
+    model = conv_net()
+    found = analyze(model, samples(model, 2), AnalyzeOptions(choices=(Choice.PRUNE_50, Choice.INT8)))
+    assert found.choices == (Choice.INT8, Choice.PRUNE_50)
+    assert [e.choice for e in found.layers[0].effects] == [Choice.INT8, Choice.PRUNE_50]
+    assert found.passes < 8
 
 
 def test_only_so_many_samples_are_run() -> None:
