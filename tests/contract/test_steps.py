@@ -21,7 +21,8 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         {"scheme": scheme, "boundary": boundary}
         for scheme in ("float16", "dynamic", "int8", "int16x8", "int4")
         for boundary in ("integer", "float")
-    ]
+    ],
+    "low-rank": [{}, {"goal": "macs", "level": 0.3}, {"goal": "error", "level": 0.5}],
 }
 CASES = [(step, i) for step in STEPS for i in range(len(OPTIONS.get(step, [{}])))]
 
