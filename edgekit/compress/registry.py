@@ -20,5 +20,9 @@ STEPS: Registry[Step[Any, Any]] = Registry(
             "edgekit.compress.lowrank.step:LOW_RANK",
             "layers as two smaller ones, by the variance that their outputs lose",
         ),
+        "reduce-embedding": (
+            "edgekit.compress.embedding.step:REDUCE_EMBEDDING",
+            "token tables with fewer and shorter rows, by how often and by what they are read",
+        ),
     },
 )
