@@ -18,7 +18,7 @@ from edgekit.compress.layer_moments import Layer, layer_moments
 from edgekit.compress.linear import to_matrix, to_weights
 from edgekit.compress.options import read_options
 from edgekit.compress.probe import Probe
-from edgekit.compress.step import Change, Samples, Setting
+from edgekit.compress.step import Aim, Change, Samples, Setting
 from edgekit.core.errors import ModelError, UsageError
 from edgekit.core.progress import tracked
 from edgekit.graph.check import check
@@ -40,6 +40,7 @@ class ReduceEmbedding:
     """Smaller tables. See `EmbeddingOptions` for what can be chosen."""
 
     name: str = "reduce-embedding"
+    aim: Aim = Aim.SMALLER
 
     def options(self, mapping: Mapping[str, object]) -> EmbeddingOptions:
         """Options from plain values. Raises UsageError."""

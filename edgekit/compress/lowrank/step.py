@@ -25,7 +25,7 @@ from edgekit.compress.lowrank.plan import Factors, LowRankPlan
 from edgekit.compress.lowrank.rewrite import split_layer
 from edgekit.compress.moments import Fit, Moments
 from edgekit.compress.options import read_options
-from edgekit.compress.step import Change, Samples, Setting
+from edgekit.compress.step import Aim, Change, Samples, Setting
 from edgekit.core.errors import ModelError, UsageError
 from edgekit.core.progress import tracked
 from edgekit.graph.check import check
@@ -44,6 +44,7 @@ class LowRank:
     """Layers as two smaller ones. See `LowRankOptions` for what can be chosen."""
 
     name: str = "low-rank"
+    aim: Aim = Aim.SMALLER
 
     def options(self, mapping: Mapping[str, object]) -> LowRankOptions:
         """Options from plain values. Raises UsageError."""
