@@ -22,6 +22,9 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         for scheme in ("float16", "dynamic", "int8", "int16x8", "int4")
         for boundary in ("integer", "float")
     ]
+    + [{"scheme": scheme, "scales": "power-of-two"} for scheme in ("int8", "int16x8", "int4")],
+    "reduce-embedding": [{"keep": 0.5}, {"keep": 0.6, "rank": 4, "rows": 20}, {}],
+    "low-rank": [{}, {"goal": "macs", "level": 0.3}, {"goal": "error", "level": 0.5}],
 }
 CASES = [(step, i) for step in STEPS for i in range(len(OPTIONS.get(step, [{}])))]
 
