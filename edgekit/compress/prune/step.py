@@ -44,7 +44,7 @@ class PruneChannels:
             )
 
     def plan(self, model: Model, options: PruneOptions, setting: Setting) -> PrunePlan:
-        """Decide which channels go, and fit the layers behind them. Raises UsageError where the goal is out of reach."""
+        """Decide which channels go, and fit the layers behind. Raises UsageError where the goal is out of reach."""
         self.requires(model, options, setting)
         return decide(model, options, setting)
 
@@ -55,7 +55,7 @@ class PruneChannels:
         for new in plan.weights:
             tensor = tensors.get(new.tensor)
             if tensor is None or tensor.shape != new.values.shape:
-                raise ModelError(f"The plan has weights for '{new.tensor}', which the model does not have in that shape.")
+                raise ModelError(f"The plan's weights for '{new.tensor}' do not fit the model.")
             tensor.set_data(new.values)
         check(result)
         return result
