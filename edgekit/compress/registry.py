@@ -28,5 +28,9 @@ STEPS: Registry[Step[Any, Any]] = Registry(
             "edgekit.compress.embedding.step:REDUCE_EMBEDDING",
             "token tables with fewer and shorter rows, by how often and by what they are read",
         ),
+        "repair": (
+            "edgekit.compress.repair.step:REPAIR",
+            "a quantized model's weights and biases refitted to the float model's outputs, layer by layer",
+        ),
     },
 )

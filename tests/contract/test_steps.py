@@ -13,6 +13,7 @@ from edgekit.core.errors import ModelError, UsageError
 from edgekit.graph.attached import AttachedFile
 from edgekit.graph.check import check
 from edgekit.graph.codec import read, write
+from edgekit.graph.model import Model
 from edgekit.runtime.litert import LiteRT
 from tests.unit.compress.small import ZOO, samples
 
@@ -31,21 +32,36 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     + [{"scheme": scheme, "scales": "power-of-two"} for scheme in ("int8", "int16x8", "int4")],
     "reduce-embedding": [{"keep": 0.5}, {"keep": 0.6, "rank": 4, "rows": 20}, {}],
     "low-rank": [{}, {"goal": "macs", "level": 0.3}, {"goal": "error", "level": 0.5}],
+    "repair": [{}, {"rounds": 0, "samples": 8}],
 }
-CASES = [(step, i) for step in STEPS for i in range(len(OPTIONS.get(step, [{}])))]
+BEHIND: dict[str, list[dict[str, Any]]] = {
+    "repair": [{"scheme": "int8"}, {"scheme": "int4", "boundary": "float"}, {"scheme": "int16x8"},
+               {"scheme": "dynamic"}],
+}  # fmt: skip
+"""Steps that take a quantized model, and how it was quantized."""
+CASES = [
+    (step, i, before)
+    for step in STEPS
+    for i in range(len(OPTIONS.get(step, [{}])))
+    for before in BEHIND.get(step, [None])
+]
 
 
 @pytest.mark.parametrize("name", ZOO)
-@pytest.mark.parametrize(("step_name", "which"), CASES)
-def test_a_step_keeps_its_contract(step_name: str, which: int, name: str) -> None:
+@pytest.mark.parametrize(("step_name", "which", "quantized"), CASES)
+def test_a_step_keeps_its_contract(step_name: str, which: int, quantized: dict[str, Any] | None, name: str) -> None:
     step = STEPS.load(step_name)
     options = step.options(OPTIONS.get(step_name, [{}])[which])
     model = ZOO[name]()
     model.attached = (AttachedFile("labels.txt", b"a\nb\n"),)
-    before = write(model)
     feeds = samples(model)
+    setting = Setting(samples=feeds)
+    if quantized is not None:
+        setting = Setting(samples=feeds, original=model, floating=model)
+        model = _quantized(model, quantized, setting)
+    before = write(model)
     try:
-        plan = step.plan(model, options, Setting(samples=feeds))
+        plan = step.plan(model, options, setting)
     except (ModelError, UsageError) as error:
         pytest.skip(f"does not apply: {error.message}")
     again = step.read_plan(json.loads(json.dumps(plan.to_json())))
@@ -64,6 +80,12 @@ def test_a_step_keeps_its_contract(step_name: str, which: int, name: str) -> Non
     changed, original = runtime.run_float(feed), source.run_float(feed)
     for key, values in original.items():
         assert changed[key].shape == values.shape
+
+
+def _quantized(model: Model, plain: dict[str, Any], setting: Setting) -> Model:
+    step = STEPS.load("quantize")
+    options = step.options(plain)
+    return step.apply(model, step.plan(model, options, setting))
 
 
 @pytest.mark.parametrize("step_name", list(STEPS))
