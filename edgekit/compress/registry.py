@@ -16,5 +16,9 @@ STEPS: Registry[Step[Any, Any]] = Registry(
             "edgekit.compress.quantize.step:QUANTIZE",
             "fewer bits for weights and activations, with ranges from edgekit's own calibration",
         ),
+        "distill": (
+            "edgekit.compress.distill.step:DISTILL",
+            "training against the original model, on samples without labels",
+        ),
     },
 )

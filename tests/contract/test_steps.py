@@ -21,9 +21,13 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         {"scheme": scheme, "boundary": boundary}
         for scheme in ("float16", "dynamic", "int8", "int16x8", "int4")
         for boundary in ("integer", "float")
-    ]
+    ],
+    "distill": [{"epochs": 2, "batch": 8}],
 }
-CASES = [(step, i) for step in STEPS for i in range(len(OPTIONS.get(step, [{}])))]
+MARKS = {"distill": [pytest.mark.keras]}
+CASES = [
+    pytest.param(step, i, marks=MARKS.get(step, [])) for step in STEPS for i in range(len(OPTIONS.get(step, [{}])))
+]
 
 
 @pytest.mark.parametrize("name", ZOO)
