@@ -62,10 +62,11 @@ class Lowered:
         for tensor, learned in self.learned.items():
             values[tensor] = learned.value()[None]
         for op in self.model.main.ops:
-            self._compute(op, values)
+            self.compute(op, values)
         return values
 
-    def _compute(self, op: Op, values: Values) -> None:
+    def compute(self, op: Op, values: Values) -> None:
+        """Put what one operator gives into `values`, which hold its inputs."""
         given = tuple(None if t is None else self._value(t, values) for t in op.inputs)
         results = ROWS[op.kind](Call(self._tf, op, given))
         kept = is_moving(op)

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from edgekit.compress.distill.call import Call, Row
 
 Binary = Callable[[Any, Any, Any], Any]
@@ -88,8 +86,7 @@ def argument(name: str) -> Row:
 
 def as_it_is(call: Call) -> Sequence[Any]:
     """QUANTIZE and DEQUANTIZE: values are real numbers throughout; the output's grid is applied behind the row."""
-    value = call.values[0]
-    return [value if np.dtype(value.dtype.as_numpy_dtype) == np.float32 else call.tf.cast(value, call.tf.float32)]
+    return [call.tf.cast(call.values[0], call.tf.float32)]
 
 
 POINTWISE_ROWS: dict[str, Row] = {
