@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 STEPS: Registry[Step[Any, Any]] = Registry(
     "step",
     {
+        "prune-channels": (
+            "edgekit.compress.prune.step:PRUNE_CHANNELS",
+            "fewer channels in coupled layers, those that are missed least, the layers behind them refitted",
+        ),
         "quantize": (
             "edgekit.compress.quantize.step:QUANTIZE",
             "fewer bits for weights and activations, with ranges from edgekit's own calibration",
