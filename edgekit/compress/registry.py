@@ -32,5 +32,9 @@ STEPS: Registry[Step[Any, Any]] = Registry(
             "edgekit.compress.repair.step:REPAIR",
             "a quantized model's weights and biases refitted to the float model's outputs, layer by layer",
         ),
+        "distill": (
+            "edgekit.compress.distill.step:DISTILL",
+            "training against the original model, on samples without labels",
+        ),
     },
 )

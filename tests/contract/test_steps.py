@@ -33,14 +33,16 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "reduce-embedding": [{"keep": 0.5}, {"keep": 0.6, "rank": 4, "rows": 20}, {}],
     "low-rank": [{}, {"goal": "macs", "level": 0.3}, {"goal": "error", "level": 0.5}],
     "repair": [{}, {"rounds": 0, "samples": 8}],
+    "distill": [{"epochs": 2, "batch": 8}],
 }
 BEHIND: dict[str, list[dict[str, Any]]] = {
     "repair": [{"scheme": "int8"}, {"scheme": "int4", "boundary": "float"}, {"scheme": "int16x8"},
                {"scheme": "dynamic"}],
 }  # fmt: skip
 """Steps that take a quantized model, and how it was quantized."""
+MARKS = {"distill": [pytest.mark.keras]}
 CASES = [
-    (step, i, before)
+    pytest.param(step, i, before, marks=MARKS.get(step, []))
     for step in STEPS
     for i in range(len(OPTIONS.get(step, [{}])))
     for before in BEHIND.get(step, [None])
