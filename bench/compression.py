@@ -24,11 +24,12 @@ from bench.assess import Worth, Yardstick
 from bench.cases import CASES, Case
 from bench.contenders import CONTENDERS, Contender, Material
 from bench.row import HEADER, Row, RowFile, markdown
-from edgekit.core.errors import EdgekitError, UsageError
+from edgekit.core.errors import EdgekitError, MissingError, ModelError, UsageError
 from edgekit.core.files import sha256_bytes
 from edgekit.core.progress import Silent
 from edgekit.data.dataset import open_dataset
 from edgekit.data.feed import Binding, bind
+from edgekit.graph.check import check
 from edgekit.graph.codec import read, write
 from edgekit.graph.cost import model_macs
 from edgekit.graph.repair import with_builtin_codes, with_signature
@@ -68,7 +69,7 @@ def rows_of(case: Case, folder: Path, file: RowFile, arguments: argparse.Namespa
             bench = bench or Bench.prepare(case, folder, arguments.limit)
             try:
                 kept = bench.row(contender, key, timed=not arguments.no_latency)
-            except UsageError as error:  # a recipe that this version does not have: not a result, so it is not kept
+            except (UsageError, MissingError) as error:  # no such recipe, nothing installed: no result, so not kept
                 print(f"| {case.name} | {contender.tool} | {contender.recipe} | skipped: {error.message} |", flush=True)
                 continue
             file.put(kept)
@@ -101,19 +102,20 @@ class Bench:
         return Bench(Material(case, folder), Yardstick(case, data, outputs, bound["evaluation"], limit))
 
     def row(self, contender: Contender, key: str, timed: bool) -> Row:
-        """Let `contender` make its file and judge it. Raises UsageError where this version has no such recipe."""
+        """Let `contender` make its file and judge it. Raises UsageError and MissingError where it cannot take part."""
         case, started = self._material.case, time.monotonic()
         empty = Row(key, case.name, contender.tool, contender.recipe, case.metric)
         try:
             made = contender.make(self._material)
             minutes = (time.monotonic() - started) / 60
             worth = self._yardstick.worth(made.data, timed)
-        except UsageError:
+        except (UsageError, MissingError):
             raise
         except EdgekitError as error:
             return replace(empty, failure=" ".join(error.message.split())[:300].replace("|", "/"))
-        note = "; ".join(text for text in (made.note, case.note) if text)
-        return replace(self._filled(empty, worth), minutes=minutes, note=note, sha256=sha256_bytes(made.data))
+        note = "; ".join(text for text in (made.note, illegal(made.data), case.note) if text)
+        filled = self._filled(empty, worth)
+        return replace(filled, minutes=minutes, note=note, sha256=sha256_bytes(made.data), sources=made.sources)
 
     def _filled(self, empty: Row, worth: Worth) -> Row:
         found, turns, data = worth.verification, worth.latency, self._yardstick.data
@@ -124,6 +126,15 @@ class Bench:
             macs=worth.macs, float_macs=model_macs(read(data)), latency_ratio=turns.ratio if turns else None,
             latency_us=turns.first_us if turns else None, float_us=turns.second_us if turns else None,
         )  # fmt: skip
+
+
+def illegal(data: bytes) -> str:
+    """What is wrong with the graph of a file that a runtime takes all the same; empty where nothing is."""
+    try:
+        check(read(data))
+    except ModelError as error:
+        return f"‡ not a legal file: {error.message}".replace("|", "/")
+    return ""
 
 
 def row_key(case: Case, contender: Contender, limit: int | None) -> str:

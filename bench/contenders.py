@@ -11,7 +11,7 @@ from bench.cases import Case
 from bench.environment import python_of
 from edgekit.core.cache import Cache, default_cache_folder
 from edgekit.core.errors import UnsupportedError
-from edgekit.core.files import sha256_file
+from edgekit.core.files import sha256_bytes, sha256_file
 from edgekit.core.process import run
 from edgekit.core.progress import Silent
 from edgekit.data.dataset import open_dataset
@@ -47,10 +47,11 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A file, and what is to be said of it."""
+    """A file, and what is to be said of it; `sources` is the hash of the code that made it, where that changes."""
 
     data: bytes
     note: str = ""
+    sources: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def child(python: str | Path, argv: list[str | Path], out: Path) -> Made:
     return Made(out.read_bytes(), last[0].removeprefix("note: ") if last[0].startswith("note: ") else "")
 
 
-def edgekit(recipe: str, settings: tuple[str, ...] = (), many: bool = False, name: str = "") -> Contender:
+def by_edgekit(recipe: str, settings: tuple[str, ...] = (), many: bool = False, name: str = "") -> Contender:
     """A recipe of edgekit for this machine; `many`: with all unlabelled samples instead of a few hundred."""
 
     def make(material: Material) -> Made:
@@ -87,17 +88,24 @@ def edgekit(recipe: str, settings: tuple[str, ...] = (), many: bool = False, nam
             model=material.case.path, targets=(load_target("local"),), output=material.folder / "out",
             recipe=_recipe_path(recipe), settings=settings, calibration=samples,
         )  # fmt: skip
-        workshop = Workshop(Cache(default_cache_folder()), Silent())
+        workshop = Workshop(Cache(default_cache_folder() / "bench" / edgekit_sources()), Silent())
         dataset = open_dataset(samples)
         source = import_stage(request, dataset, workshop)
         bindings = {"calibration": bind(dataset, model_inputs(source.artifact.model))}
         target = request.targets[0]
         job = Job(request, workshop, source, bindings, Once({}), target, recipe_for(target, request))
         artifact, _ = compress_stage(job)
-        return Made(artifact.data, f"{dataset.count} samples without labels" if many else "")
+        return Made(artifact.data, f"{dataset.count} samples without labels" if many else "", edgekit_sources())
 
     depends = f"{recipe} {settings} {many} {_content(recipe)}"
     return Contender("edgekit", name or recipe, make, lambda case: True, depends)
+
+
+def edgekit_sources() -> str:
+    """The hash of edgekit's own code: a version number says too little while it is being changed."""
+    package = HERE.parent / "edgekit"
+    files = sorted(path for path in package.rglob("*") if path.suffix in {".py", ".toml"})
+    return sha256_bytes("".join(sha256_file(path) for path in files).encode())[:12]
 
 
 def _recipe_path(recipe: str) -> str:
@@ -172,7 +180,7 @@ def _source(script: str) -> str:
 
 
 CONTENDERS = (
-    *(edgekit(name) for name in ("float16", "dynamic", "int8", "int16x8", "int4")),
+    *(by_edgekit(name) for name in ("float16", "dynamic", "int8", "int16x8", "int4")),
     *(converter(scheme) for scheme in ("float16", "dynamic", "int8", "16x8")),
     library("wi8-ai8"),
     library("wi8-ai8-full-range", "--full-range"),

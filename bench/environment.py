@@ -30,7 +30,7 @@ def python_of(name: str) -> Path:
         hint = "is the package index reachable? the pins are for Python 3.11 on Linux x86-64"
         make = run([sys.executable, "-m", "venv", folder], timeout_s=_LONGEST_S)
         make.require(f"making an environment for {name}", MissingError, "python -m venv must work")
-        argv = [python, "-m", "pip", "install", "--quiet", "--no-input", "--requirement", pins]
+        argv = [python, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps", "--requirement", pins]
         run(argv, timeout_s=_LONGEST_S).require(f"installing {pins.name}", MissingError, hint)
         (folder / "complete").touch()
     return python

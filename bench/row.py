@@ -21,6 +21,7 @@ class Row:
         agreement: with the float model's answers, in percent.
         latency_ratio: to float in the same run, below 1 is faster.
         minutes: of making it, wall time of a machine in use.
+        sources: hash of edgekit's code, where that made it.
         failure: why there are no numbers; empty where there are.
     """
 
@@ -43,6 +44,7 @@ class Row:
     float_us: float | None = None
     minutes: float = 0.0
     sha256: str = ""
+    sources: str = ""
     note: str = ""
     failure: str = ""
 
