@@ -79,14 +79,14 @@ def child(python: str | Path, argv: list[str | Path], out: Path) -> Made:
     return Made(out.read_bytes(), last[0].removeprefix("note: ") if last[0].startswith("note: ") else "")
 
 
-def by_edgekit(recipe: str, settings: tuple[str, ...] = (), many: bool = False, name: str = "") -> Contender:
+def by_edgekit(recipe: str, many: bool = False, suits: Callable[[Case], bool] = lambda case: True) -> Contender:
     """A recipe of edgekit for this machine; `many`: with all unlabelled samples instead of a few hundred."""
 
     def make(material: Material) -> Made:
         samples = material.folder / ("unlabelled" if many else "calibration")
         request = BuildRequest(
             model=material.case.path, targets=(load_target("local"),), output=material.folder / "out",
-            recipe=_recipe_path(recipe), settings=settings, calibration=samples,
+            recipe=_recipe_path(recipe), calibration=samples,
         )  # fmt: skip
         workshop = Workshop(Cache(default_cache_folder() / "bench" / edgekit_sources()), Silent())
         dataset = open_dataset(samples)
@@ -97,8 +97,7 @@ def by_edgekit(recipe: str, settings: tuple[str, ...] = (), many: bool = False, 
         artifact, _ = compress_stage(job)
         return Made(artifact.data, f"{dataset.count} samples without labels" if many else "", edgekit_sources())
 
-    depends = f"{recipe} {settings} {many} {_content(recipe)}"
-    return Contender("edgekit", name or recipe, make, lambda case: True, depends)
+    return Contender("edgekit", recipe, make, suits, f"{recipe} {many} {_content(recipe)}")
 
 
 def edgekit_sources() -> str:
@@ -175,12 +174,20 @@ def _is_keras(case: Case) -> bool:
     return case.path.suffix in {".keras", ".h5"}
 
 
+def _is_text(case: Case) -> bool:
+    return case.name.startswith("sst2")
+
+
 def _source(script: str) -> str:
     return sha256_file(HERE / script)
 
 
 CONTENDERS = (
     *(by_edgekit(name) for name in ("float16", "dynamic", "int8", "int16x8", "int4")),
+    *(by_edgekit(name) for name in ("int8-repaired", "int16x8-repaired", "int4-repaired", "dead-channels")),
+    *(by_edgekit(name, many=True) for name in ("macs-75", "macs-50", "macs-50-int8")),
+    *(by_edgekit(name, many=True) for name in ("macs-50-distilled", "macs-50-distilled-int8", "slim-int8", "tiny")),
+    *(by_edgekit(name, many=True, suits=_is_text) for name in ("text-10-untrained", "text-10")),
     *(converter(scheme) for scheme in ("float16", "dynamic", "int8", "16x8")),
     library("wi8-ai8"),
     library("wi8-ai8-full-range", "--full-range"),
