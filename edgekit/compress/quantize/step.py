@@ -17,7 +17,7 @@ from edgekit.compress.quantize.prepare import Prepared, prepare, restore, with_u
 from edgekit.compress.quantize.select import WEIGHTED, assign, weights
 from edgekit.compress.quantize.statistics import gather, hessian_inputs
 from edgekit.compress.ranges import Ranges
-from edgekit.compress.step import Setting
+from edgekit.compress.step import Aim, Setting
 from edgekit.core.errors import ModelError, UnsupportedError, UsageError
 from edgekit.graph.check import check
 from edgekit.graph.codec import read, write
@@ -30,6 +30,7 @@ class Quantize:
     """Fewer bits for weights and activations. See `QuantizeOptions` for what can be chosen."""
 
     name: str = "quantize"
+    aim: Aim = Aim.SMALLER
 
     def options(self, mapping: Mapping[str, object]) -> QuantizeOptions:
         """Options from plain values. Raises UsageError."""
