@@ -31,6 +31,7 @@ class Units:
         while True:
             above = self._parent[found]
             if np.array_equal(above, found):
+                self._parent[ids] = found
                 return found
             found = above
 
@@ -62,29 +63,26 @@ class Units:
         self._parent[high] = low
 
 
-def slabs(units: Units, ids: Ids, prefer: int | None = None) -> int | None:
-    """Along which axis an array of numbers can be cut; numbers in one slab across this axis are united.
-
-    Given   numbers for every element of a tensor
-    Result  the axis along which they differ. Where they differ along several, the one that leaves most sets, or
-            `prefer` if it is one of them.
-
-    None where all numbers are the same.
-    """
-    roots = units.roots(ids)
-    varying = [a for a in range(roots.ndim) if np.any(roots != np.take(roots, [0], axis=a))]
-    if not varying:
-        return None
-    axis = prefer if prefer in varying else max(varying, key=lambda a: (_sets(roots, a), a))
-    if len(varying) > 1:
-        lanes = np.moveaxis(roots, axis, 0).reshape(roots.shape[axis], -1)
-        units.unite(lanes[:, :1], lanes, "it shares a place with something that stays")
-    return axis
+def axes_of(ids: Ids) -> list[int]:
+    """Along which axes numbers differ."""
+    return [a for a in range(ids.ndim) if np.any(ids != np.take(ids, [0], axis=a))]
 
 
-def _sets(roots: Ids, axis: int) -> int:
+def by_sets(ids: Ids, axes: list[int]) -> list[int]:
+    """Axes along which an array of numbers could be cut, that first which leaves most sets; of equals the last."""
+    return sorted(axes, key=lambda axis: (_sets(ids, axis), axis), reverse=True)
+
+
+def unite_slabs(units: Units, ids: Ids, axis: int) -> Ids:
+    """Unites the numbers in each slab across an axis, so that it can be cut along it; the numbers of the slabs."""
+    lanes = np.moveaxis(ids, axis, 0).reshape(ids.shape[axis], -1)
+    units.unite(lanes[:, :1], lanes, "it shares a place with something that stays")
+    return units.roots(lanes[:, 0])
+
+
+def _sets(ids: Ids, axis: int) -> int:
     """How many sets are left when every slab across `axis` is one: components of slabs that share a number."""
-    lanes = np.moveaxis(roots, axis, 0).reshape(roots.shape[axis], -1)
+    lanes = np.moveaxis(ids, axis, 0).reshape(ids.shape[axis], -1)
     trial = Units()
     slabs_of = trial.fresh(lanes.shape[0])
     owner: dict[int, int] = {}
