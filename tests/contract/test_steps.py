@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edgekit.compress.registry import STEPS
-from edgekit.compress.step import Setting
+from edgekit.compress.step import Aim, Setting
 from edgekit.core.errors import ModelError, UsageError
 from edgekit.graph.attached import AttachedFile
 from edgekit.graph.check import check
@@ -110,3 +110,8 @@ def test_a_model_survives_the_codec_after_a_step(name: str) -> None:
     plan = step.plan(model, step.default_options(), Setting(samples=samples(model)))
     data = write(step.apply(model, plan))
     assert write(read(data)) == data
+
+
+@pytest.mark.parametrize("step_name", list(STEPS))
+def test_a_step_says_what_it_is_for(step_name: str) -> None:
+    assert isinstance(STEPS.load(step_name).aim, Aim)

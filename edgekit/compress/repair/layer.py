@@ -10,8 +10,8 @@ import numpy.typing as npt
 from edgekit.compress.moments import Moments
 from edgekit.compress.repair.rounding import Bounds, Doubles, Grid, output_error, round_weights
 
-# Ridges grow with the inputs of an output and shrink with the rows that the moments rest on: rows of one image are alike,
-# and a fit to few of them does not hold on other images. Measured on ResNet8, a torch ResNet and the vww MobileNet.
+# Ridges grow with the inputs of an output and shrink with the rows that the moments rest on: rows of one image are
+# alike, and a fit to few of them does not hold on other images. Measured on ResNet8, a torch ResNet, the vww MobileNet.
 _FIT_RIDGE = 10.0
 _ROUNDING_RIDGE = 1.0
 _BIAS_MAX = 2.0**30  # in steps of the bias's grid: int32, with as much room again for the sum of products

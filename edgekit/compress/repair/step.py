@@ -28,7 +28,7 @@ from edgekit.compress.repair.pairs import Pair, Pairs, has_bias, pair_layers, ta
 from edgekit.compress.repair.plan import LayerRepair, RepairPlan
 from edgekit.compress.repair.rounding import Doubles
 from edgekit.compress.repair.walk import Walk, held_bytes
-from edgekit.compress.step import Setting
+from edgekit.compress.step import Aim, Setting
 from edgekit.core.errors import ModelError, UsageError
 from edgekit.core.progress import tracked
 from edgekit.graph.check import check
@@ -47,6 +47,7 @@ class Repair:
     """Weights, scales and biases of a quantized model, refitted to the float model. See `RepairOptions`."""
 
     name: str = "repair"
+    aim: Aim = Aim.CLOSER
 
     def options(self, mapping: Mapping[str, object]) -> RepairOptions:
         """Options from plain values. Raises UsageError."""
