@@ -7,9 +7,9 @@ first and multiplied by it in the second. Here s is a power of two, so that the 
     Given   A(w, b) ─ relu ─ B(v)
     Result  A(w/s, b/s) ─ relu ─ B(v*s)
 
-Source: Nagel et al., "Data-free quantization through weight equalization and bias correction" (2019), section 4.1. Their
-absorption of high biases is left out: it changes the function at the borders of padded convolutions, and the bias that
-the step repair fits does its work.
+Source: Nagel et al., "Data-free quantization through weight equalization and bias correction" (2019), section 4.1.
+Their absorption of high biases is left out: it changes the function at the borders of padded convolutions, and the bias
+that the step repair fits does its work.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from edgekit.compress.linear import groups_of, is_linear
 from edgekit.compress.options import read_options
 from edgekit.compress.probe import Probe
 from edgekit.compress.quantize.prepare import with_unique_names
-from edgekit.compress.step import Change, Setting
+from edgekit.compress.step import Aim, Change, Setting
 from edgekit.core.errors import ModelError, UsageError
 from edgekit.core.progress import tracked
 from edgekit.graph.check import check
@@ -112,6 +112,7 @@ class Equalize:
     """Channels of like ranges between layers, and the same float function. See `EqualizeOptions`."""
 
     name: str = "equalize"
+    aim: Aim = Aim.PREPARES
 
     def options(self, mapping: Mapping[str, object]) -> EqualizeOptions:
         """Options from plain values. Raises UsageError."""

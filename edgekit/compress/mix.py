@@ -1,14 +1,14 @@
 """The step "mix": int4 weights where they hurt little, int8 where they hurt much, measured layer by layer.
 
 Each layer's weights are rounded alone and the error of the model's output is measured; the errors of several layers add
-up well enough to choose by. int8 goes to the layers where a byte buys the most. Only weights differ: activations are int8
-all through, so that neighbours of different precision need no requantization between them.
+up well enough to choose by. int8 goes to the layers where a byte buys the most. Only weights differ: activations are
+int8 all through, so that neighbours of different precision need no requantization between them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from edgekit.compress.quantize.prepare import with_unique_names
 from edgekit.compress.quantize.select import can_have_four_bits
 from edgekit.compress.quantize.step import QUANTIZE
 from edgekit.compress.sensitivity import Floats, Rounded, Sensitivity, measurable, relative_error, scores, sensitivities
-from edgekit.compress.step import Change, Setting
+from edgekit.compress.step import Aim, Change, Setting
 from edgekit.core.errors import UsageError
 from edgekit.core.units import format_bytes
 from edgekit.graph.codec import write
@@ -36,7 +36,7 @@ class MixOptions:
     accuracy_drop: Annotated[float, "percent of the samples whose answer may change; more int8 until that holds"] = 1.0
     size: Annotated[float, "the most bytes of weights, as a share of what they take at int8"] = 1.0
     samples: Annotated[int, "how many samples to measure on; 0 means all"] = 64
-    quantize: QuantizeOptions = QuantizeOptions(scheme=Scheme.INT4)
+    quantize: QuantizeOptions = field(default=QuantizeOptions(scheme=Scheme.INT4))
 
     def __post_init__(self) -> None:
         if not 0 <= self.accuracy_drop <= 100:
@@ -84,9 +84,10 @@ class MixPlan:
         eight = [c for c in self.choices if c.bits == 8]
         cost = format_bytes(sum(c.size for c in eight) // 2)
         four = len(self.choices) - len(eight)
+        four = len(self.choices) - len(eight)
         first = (f"int4 weights in {four} of {len(self.choices)} layers that take them, int8 in the other {len(eight)} "
-                 f"(+{cost}); before repair the rounding changes {self.changed_percent:.1f} % of the answers")  # fmt: skip
-        rows = (f"{c.kind} {c.op} stays int8: at int4 it puts {c.error4:.2g} of the output's variance into error"
+                 f"(+{cost}); before repair rounding changes {self.changed_percent:.1f} % of the answers")  # fmt: skip
+        rows = (f"{c.kind} {c.op} stays int8: at int4 it turns {c.error4:.2g} of the output's variance into error"
                 for c in eight)  # fmt: skip
         return (first, *rows, *self.quantize.explain())
 
@@ -107,6 +108,7 @@ class Mix:
     """Quantization with int4 and int8 weights, chosen by measured sensitivity. See `MixOptions`."""
 
     name: str = "mix"
+    aim: Aim = Aim.SMALLER
 
     def options(self, mapping: Mapping[str, object]) -> MixOptions:
         """Options from plain values. Raises UsageError."""

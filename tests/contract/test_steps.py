@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from edgekit.compress.registry import STEPS
-from edgekit.compress.step import Setting
+from edgekit.compress.step import Aim, Setting
 from edgekit.core.errors import ModelError, UsageError
 from edgekit.graph.attached import AttachedFile
 from edgekit.graph.check import check
@@ -18,20 +18,34 @@ from edgekit.runtime.litert import LiteRT
 from tests.unit.compress.small import ZOO, samples
 
 OPTIONS: dict[str, list[dict[str, Any]]] = {
+    "prune-channels": [
+        {},
+        {"macs": 0.7, "multiple": 2},
+        {"size": 0.7, "multiple": 2, "importance": "l1", "refit": False},
+        {"ram": 0.9, "multiple": 2, "importance": "activation", "dead": False},
+    ],
     "quantize": [
         {"scheme": scheme, "boundary": boundary}
         for scheme in ("float16", "dynamic", "int8", "int16x8", "int4")
         for boundary in ("integer", "float")
-    ],
+    ]
+    + [{"scheme": "int8", "weights": {"d*": "int4"}}, {"scheme": "int4", "weights": {"d*": "float"}}]
+    + [{"scheme": scheme, "scales": "power-of-two"} for scheme in ("int8", "int16x8", "int4")],
+    "reduce-embedding": [{"keep": 0.5}, {"keep": 0.6, "rank": 4, "rows": 20}, {}],
+    "low-rank": [{}, {"goal": "macs", "level": 0.3}, {"goal": "error", "level": 0.5}],
     "repair": [{}, {"rounds": 0, "samples": 8}],
+    "equalize": [{}, {"by": "weights"}],
+    "mix": [{"size": 0.8, "accuracy_drop": 0, "quantize": {"boundary": "float"}}, {"accuracy_drop": 5, "samples": 8}],
+    "distill": [{"epochs": 2, "batch": 8}],
 }
 BEHIND: dict[str, list[dict[str, Any]]] = {
     "repair": [{"scheme": "int8"}, {"scheme": "int4", "boundary": "float"}, {"scheme": "int16x8"},
                {"scheme": "dynamic"}],
 }  # fmt: skip
 """Steps that take a quantized model, and how it was quantized."""
+MARKS = {"distill": [pytest.mark.keras]}
 CASES = [
-    (step, i, before)
+    pytest.param(step, i, before, marks=MARKS.get(step, []))
     for step in STEPS
     for i in range(len(OPTIONS.get(step, [{}])))
     for before in BEHIND.get(step, [None])
@@ -53,7 +67,7 @@ def test_a_step_keeps_its_contract(step_name: str, which: int, quantized: dict[s
     before = write(model)
     try:
         plan = step.plan(model, options, setting)
-    except ModelError as error:
+    except (ModelError, UsageError) as error:
         pytest.skip(f"does not apply: {error.message}")
     again = step.read_plan(json.loads(json.dumps(plan.to_json())))
     assert again.to_json() == plan.to_json()
@@ -99,3 +113,8 @@ def test_a_model_survives_the_codec_after_a_step(name: str) -> None:
     plan = step.plan(model, step.default_options(), Setting(samples=samples(model)))
     data = write(step.apply(model, plan))
     assert write(read(data)) == data
+
+
+@pytest.mark.parametrize("step_name", list(STEPS))
+def test_a_step_says_what_it_is_for(step_name: str) -> None:
+    assert isinstance(STEPS.load(step_name).aim, Aim)

@@ -29,7 +29,7 @@ from edgekit.compress.repair.pairs import Pair, Pairs, has_bias, pair_layers, ta
 from edgekit.compress.repair.plan import LayerRepair, RepairPlan
 from edgekit.compress.repair.rounding import Doubles
 from edgekit.compress.repair.walk import Walk, held_bytes
-from edgekit.compress.step import Setting
+from edgekit.compress.step import Aim, Setting
 from edgekit.core.errors import ModelError, UsageError
 from edgekit.core.progress import tracked
 from edgekit.graph.check import check
@@ -48,6 +48,7 @@ class Repair:
     """Weights, scales and biases of a quantized model, refitted to the float model. See `RepairOptions`."""
 
     name: str = "repair"
+    aim: Aim = Aim.CLOSER
 
     def options(self, mapping: Mapping[str, object]) -> RepairOptions:
         """Options from plain values. Raises UsageError."""
@@ -60,8 +61,8 @@ class Repair:
     def requires(self, model: Model, options: RepairOptions, setting: Setting) -> None:
         """Calibration samples, and the float model that `model` was made of."""
         if setting.floating is None:
-            raise UsageError("repair needs a quantized model and the float one it was made of",
-                             "put it behind the step quantize in a recipe")  # fmt: skip
+            hint = "put it behind the step quantize or mix in a recipe"
+            raise ModelError("repair needs a quantized model and the float one that it was made of", hint)
         if setting.samples is None:
             raise UsageError("repair needs calibration samples, and there are none", "give --calibration")
         if len(setting.floating.main.inputs) != len(model.main.inputs):
