@@ -153,31 +153,32 @@ def _moments(pair: Pair, changed: Walk, original: Walk, number: int) -> Halves:
     first, second = (Moments(groups_of(op), taps_of(op), taps_of(op) + outputs) for _ in range(2))
     rng = np.random.default_rng(number)
     each = min(positions(op), max(_LEAST_ROWS, _ROWS // changed.count))
+    together = max(1, min(_TOGETHER, changed.count // 2))
     steps = zip(
-        changed.batches(data, _TOGETHER),
-        original.batches(source, _TOGETHER),
-        _differences(pair, changed, original),
+        changed.batches(data, together),
+        original.batches(source, together),
+        _differences(pair, changed, original, together),
         strict=False,
     )
     for x, z, difference in steps:
         total = positions(op) * x.shape[0] // max(data.shape[0], 1) if op.kind != "FULLY_CONNECTED" else None
-        keep = _drawn(total, each * _TOGETHER, rng) if total is not None else None
+        keep = _drawn(total, each * together, rng) if total is not None else None
         aim = rows(floating, z, keep)
         if difference is not None:
             aim = np.concatenate([aim, (difference if keep is None else difference[keep])[None]], axis=2)
         first.add(rows(op, x, keep), aim)
         first, second = second, first
+    if not (first.count and second.count):  # one sample
+        return Halves(first.merged(second), first.merged(second), first.merged(second))
     return Halves(first, second, first.merged(second))
 
 
-def _differences(pair: Pair, changed: Walk, original: Walk) -> Iterator[np.ndarray | None]:
+def _differences(pair: Pair, changed: Walk, original: Walk, together: int) -> Iterator[np.ndarray | None]:
     """What stands beside the layer's output in the float graph less what stands there in the changed one, in rows."""
     if pair.beside is None or pair.float_beside is None:
         yield from itertools.repeat(None)
         return
-    for x, z in zip(
-        changed.batches(pair.beside, _TOGETHER), original.batches(pair.float_beside, _TOGETHER), strict=True
-    ):
+    for x, z in zip(changed.batches(pair.beside, together), original.batches(pair.float_beside, together), strict=True):
         yield (z - x).reshape(-1, z.shape[-1])
 
 
