@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from edgekit.compress.calibrate import CalibrateOptions, calibrate
+from edgekit.compress.calibrate import CalibrateOptions, RangeMethod, calibrate
+from edgekit.compress.clip import ranges_by_output
 from edgekit.compress.quantize import library
 from edgekit.compress.quantize.audit import audit
 from edgekit.compress.quantize.casting import cast_constants, quantize_tables
@@ -102,6 +103,13 @@ def calibration_options(options: QuantizeOptions) -> CalibrateOptions:
 
 def _ranges(model: Model, options: QuantizeOptions, plan: tuple[Assignment, ...], setting: Setting) -> Ranges:
     how, wanted = calibration_options(options), hessian_inputs(model.main, plan)
+    if how.method is RangeMethod.OUTPUT and setting.samples is not None:
+        return ranges_by_output(model, how, setting, lambda one: _by_method(model, one, wanted, setting))
+    return _by_method(model, how, wanted, setting)
+
+
+def _by_method(model: Model, how: CalibrateOptions, wanted: frozenset[str], setting: Setting) -> Ranges:
+    """Ranges by a method that looks at each tensor alone."""
     if setting.ranges is not None and not wanted:
         return setting.ranges(model, how)
     if setting.samples is None:

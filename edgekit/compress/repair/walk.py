@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,10 @@ from edgekit.runtime.affine import dequantize, quantize
 from edgekit.runtime.litert import LiteRT
 
 Array = npt.NDArray[np.generic]
+Floats = npt.NDArray[np.float32]
+Change = Callable[[Floats], Floats]
+
+_MOST_VALUES = 1 << 14  # of an output that are compared, for each sample
 
 
 class Walk:
@@ -60,13 +64,26 @@ class Walk:
             part = np.asarray(held[start : start + size])
             yield _real(part.reshape(-1, *part.shape[2:]), tensor)
 
-    def outputs(self, runtime: LiteRT, sources: list[Tensor], wanted: list[Tensor]) -> list[npt.NDArray[np.float32]]:
-        """What another model gives that reads `sources` of this place: (samples, values) for each of `wanted`."""
-        rows: list[list[npt.NDArray[np.float32]]] = [[] for _ in wanted]
+    def outputs(
+        self,
+        runtime: LiteRT,
+        sources: list[Tensor],
+        wanted: list[Tensor],
+        change: Mapping[Tensor, Change] | None = None,
+    ) -> list[Floats]:
+        """What another model gives that reads `sources` of this place: (samples, values) for each of `wanted`.
+
+        Of maps of many values some are taken, evenly spread. `change` is what becomes of a source before it is read.
+        """
+        rows: list[list[Floats]] = [[] for _ in wanted]
         for sample in range(self.count):
-            found = runtime.run({t.name: np.asarray(self._held[t][sample]) for t in sources})
+            feed = {t: np.asarray(self._held[t][sample]) for t in sources}
+            for tensor, changed in (change or {}).items():
+                feed[tensor] = changed(feed[tensor].astype(np.float32))
+            found = runtime.run({tensor.name: values for tensor, values in feed.items()})
             for row, tensor in zip(rows, wanted, strict=True):
-                row.append(_real(found[tensor.name].reshape(-1), tensor))
+                flat = _real(found[tensor.name].reshape(-1), tensor)
+                row.append(flat[:: -(-flat.size // _MOST_VALUES)])
         return [np.stack(row) for row in rows]
 
     def _run(self, wanted: list[Tensor]) -> None:
