@@ -114,6 +114,7 @@ class Analysis:
         samples: how many were run.
         classes: whether an output is a list of class scores, so that agreement and divergence mean something.
         weight_bytes, macs: of the whole model.
+        left_out: how many operators with weights run inside loops and branches, where they are not changed.
         passes: what it cost, in forward passes of the whole model over the samples, by multiply-accumulates.
     """
 
@@ -122,6 +123,7 @@ class Analysis:
     classes: bool
     weight_bytes: int
     macs: int
+    left_out: int
     passes: float
     layers: tuple[Layer, ...]
 

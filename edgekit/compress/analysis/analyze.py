@@ -230,6 +230,7 @@ def _analysis(work: _Work, seen: dict[Weighted, Seen], ranges: Ranges, count: in
         classes=work.classes,
         weight_bytes=weight_bytes(work.model),
         macs=macs,
+        left_out=sum(len(y.ops) for graph in work.model.graphs[1:] for y in find_layers(graph)),
         passes=spent / max(macs * count, 1),
         layers=layers,
     )

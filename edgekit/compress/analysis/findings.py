@@ -25,6 +25,7 @@ def findings(analysis: Analysis) -> tuple[str, ...]:
         *_kernels(analysis.layers),
         *_shared(analysis.layers),
         *_scarce(analysis.layers),
+        *_left_out(analysis.left_out),
     )
 
 
@@ -89,6 +90,11 @@ def _scarce(layers: Sequence[Layer]) -> Iterator[str]:
     uneven = [f"layer {n} {f.channel_ratio:.0f}" for n, f in facts if f.channel_ratio > CHANNEL_RATIO]
     if uneven:
         yield f"Uneven channels, the widest one's weights in times of the median one's: {', '.join(uneven)}."
+
+
+def _left_out(count: int) -> Iterator[str]:
+    if count:
+        yield f"{count} operator{_s(count)} with weights inside loops or branches {'is' if count == 1 else 'are'} left out."
 
 
 def _s(count: int) -> str:

@@ -9,10 +9,13 @@ import pytest
 
 from edgekit.compress.calibrate import CalibrateOptions, RangeMethod, calibrate
 from edgekit.compress.ranges import Ranges
+from edgekit.compress.watching import watched
 from edgekit.core.errors import DatasetError, ModelError
 from edgekit.graph.codec import write
+from edgekit.graph.model import Graph, Op, Tensor
+from edgekit.graph.types import DType
 from edgekit.runtime.litert import Kernels, LiteRT
-from tests.unit.compress.small import conv_net, samples, text_net, two_inputs
+from tests.unit.compress.small import Builder, conv_net, samples, text_net, two_inputs
 
 
 def test_extremes_are_the_true_ones() -> None:
@@ -74,3 +77,13 @@ def test_what_is_no_number_is_named(value: float) -> None:
 def test_no_samples_is_an_error() -> None:
     with pytest.raises(DatasetError, match="no samples"):
         calibrate(conv_net(), [], CalibrateOptions())
+
+
+def test_what_a_loop_computes_and_nothing_reads_is_not_observed() -> None:
+    b = Builder()
+    x = b.input("x", 1, 4)
+    read = b.graph.add_tensor(Tensor("read", (1, 4), DType.FLOAT32))
+    unread = b.graph.add_tensor(Tensor("unread", (1, 4), DType.FLOAT32))
+    b.graph.ops.append(Op("WHILE", [x, x], [read, unread], subgraphs=[Graph("condition"), Graph("body")]))
+    b.graph.outputs = [read]
+    assert [tensor.name for tensor in watched(b.graph).tensors] == ["x", "read"]

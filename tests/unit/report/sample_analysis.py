@@ -56,14 +56,14 @@ def ordinary() -> Analysis:
         table, kind="GATHER", input_facts=None,
         effects=tuple(cannot if e.choice is Choice.INT4 else e for e in table.effects),
     )  # fmt: skip
-    return Analysis("raspberry-pi-4", 100, True, 400_000, 2_600_000, 11.25, (layer("stem"), second, third))
+    return Analysis("raspberry-pi-4", 100, True, 400_000, 2_600_000, 0, 11.25, (layer("stem"), second, third))
 
 
 def least() -> Analysis:
     """One layer that only float runs, no target, no classifier."""
     only = layer("y")
     exact = LayerEffect(Choice.FLOAT, Level.RUNS, "", math.inf, None, None, 0, 0, 0)
-    return Analysis("", 1, False, 64, 16, 3.0, (dataclasses.replace(only, effects=(exact,)),))
+    return Analysis("", 1, False, 64, 16, 1, 3.0, (dataclasses.replace(only, effects=(exact,)),))
 
 
 def hostile() -> Analysis:
