@@ -19,7 +19,7 @@ from edgekit.compress.analysis.choice import Choice
 from edgekit.compress.analysis.error import Distance, Errors, Reading, reading_of
 from edgekit.compress.analysis.kept import Kept, Tally
 from edgekit.compress.analysis.kernels import kernels_for
-from edgekit.compress.analysis.layers import Weighted, find_layers
+from edgekit.compress.analysis.layers import Weighted, data_of, find_layers
 from edgekit.compress.analysis.savings import cut_count, is_interface, output_bytes, saving
 from edgekit.compress.analysis.walk import Held, Runner, Walk, frontier_bytes, reached
 from edgekit.compress.analysis.watch import Seen, watch
@@ -33,7 +33,7 @@ from edgekit.core.progress import Progress, Silent
 from edgekit.graph.cost import activation_peak_bytes, model_macs, op_macs, weight_bytes
 from edgekit.graph.cut import cut
 from edgekit.graph.model import Graph, Model
-from edgekit.graph.ops import activation_of, is_float
+from edgekit.graph.ops import is_float
 from edgekit.targets.case import Level
 from edgekit.targets.target import Target
 
@@ -239,7 +239,7 @@ def _analysis(work: _Work, seen: dict[Weighted, Seen], ranges: Ranges, count: in
 def _layer(work: _Work, layer: Weighted, seen: Seen, ranges: Ranges, errors: dict[Choice, Errors], peak: str) -> Layer:
     graph, values = work.model.main, layer.weights[0].data
     assert values is not None
-    source, first = activation_of(layer.ops[0]), layer.ops[0]
+    source, first = data_of(layer.ops[0]), layer.ops[0]
     nothing = Distance(math.inf, 1.0, 0.0) if work.classes else Distance(math.inf)
     distances = {choice: error.worst() for choice, error in errors.items()} | {Choice.FLOAT: nothing}
     return Layer(

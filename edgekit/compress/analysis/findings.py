@@ -94,7 +94,7 @@ def _scarce(layers: Sequence[Layer]) -> Iterator[str]:
 
 def _left_out(count: int) -> Iterator[str]:
     if count:
-        yield f"{count} operator{_s(count)} with weights inside loops or branches {'is' if count == 1 else 'are'} left out."
+        yield f"Left out, for they are inside loops or branches: {count} operator{_s(count)} with weights."
 
 
 def _s(count: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgekit.graph.model import Graph, Op, Tensor
-from edgekit.graph.ops import Compute, spec_of, weights_of
+from edgekit.graph.ops import Compute, activation_of, spec_of, weights_of
 from edgekit.graph.types import DType
 
 _PER_CHANNEL = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "CONV_3D"})
@@ -62,6 +62,14 @@ def float_weights(op: Op) -> tuple[Tensor, ...]:
         return tuple(t for t in op.inputs[:2] if t is not None and _is_float(t))[:1]
     tensor = weights_of(op)
     return (tensor,) if tensor is not None and _is_float(tensor) else ()
+
+
+def data_of(op: Op) -> Tensor | None:
+    """What the weights of an operator are applied to; None where it is not one tensor of values."""
+    source = activation_of(op)
+    if source is not None and source.is_constant and spec_of(op).compute is Compute.MATMUL:
+        source = op.inputs[1]
+    return source if source is not None and not source.is_constant else None
 
 
 def _is_float(tensor: Tensor) -> bool:

@@ -281,9 +281,18 @@ def test_a_matrix_product_of_activations_is_no_layer() -> None:
         b.op("BATCH_MATMUL", [made, b.weights("w", 1, 4, 3)], "z", (1, 4, 3), options("BatchMatMulOptions"))
     )
     (layer,) = analyze(model, samples(model), AnalyzeOptions()).layers
-    assert layer.name == "z"
+    assert layer.name == "z" and layer.input_facts is not None
     assert layer.effect(Choice.PRUNE_50) is None
     assert layer.sqnr_db(Choice.INT8) < 80
+
+
+def test_weights_on_the_left_of_a_matrix_product() -> None:
+    b = Builder()
+    x = b.input("x", 1, 4, 3)
+    model = b.model(b.op("BATCH_MATMUL", [b.weights("w", 1, 5, 4), x], "y", (1, 5, 3), options("BatchMatMulOptions")))
+    (layer,) = analyze(model, samples(model), AnalyzeOptions()).layers
+    assert layer.input_facts is not None and layer.input_facts.low < -1
+    assert 10 < layer.sqnr_db(Choice.INT4) < layer.sqnr_db(Choice.INT8) < layer.sqnr_db(Choice.INT16X8)
 
 
 def test_memory_is_bounded_and_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
