@@ -10,6 +10,8 @@ from edgekit.report.words import NO_VALUE, fixed, number, percent
 from edgekit.targets.case import Level
 
 SLOW_MARK = "!"
+LEAST_CUT = 5e-4
+"""The least share of values whose loss is told: what rounds to nothing is none."""
 HOW = (
     "Each layer was changed alone, simulated in float, and only what lies behind it was run. "
     "Signal to noise is of the model's outputs; higher is better, and 0 dB means as much error as signal."
@@ -75,11 +77,11 @@ def range_words(facts: TensorFacts | None) -> str:
 
 
 def grid_words(facts: TensorFacts | None) -> str:
-    """The ends of the grid, and what it cuts off."""
+    """The ends of the grid, and what it cuts off; nothing where there is none."""
     if facts is None:
-        return NO_VALUE
-    cut = f", cuts off {percent(facts.saturated, 1)}" if facts.saturated else ""
-    return f"{number(facts.grid_low, 3)} to {number(facts.grid_high, 3)}{cut}"
+        return ""
+    cut = f", cuts off {percent(facts.saturated, 1)}" if facts.saturated >= LEAST_CUT else ""
+    return f"grid {number(facts.grid_low, 3)} to {number(facts.grid_high, 3)}{cut}"
 
 
 def ratio_words(value: float) -> str:

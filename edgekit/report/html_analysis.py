@@ -131,7 +131,7 @@ def _choices(analysis: Analysis) -> Html:
 
 
 def _ranges(analysis: Analysis) -> Html:
-    columns = (Column("Layer"), Column("Input", True), Column("Output", True), Column("Weights", True),
+    columns = (Column("Layer"), Column("Input"), Column("Output"), Column("Weights"),
                Column("Peak to RMS", True), Column("Channel ratio", True), Column("Dead", True))  # fmt: skip
     rows = [
         (

@@ -28,7 +28,8 @@ from edgekit.compress.step import Setting
 from edgekit.core.errors import DatasetError, ModelError
 from edgekit.graph.codec import write
 from edgekit.graph.cut import cut
-from edgekit.graph.model import Model
+from edgekit.graph.model import Model, Tensor
+from edgekit.graph.types import DType
 from edgekit.runtime.litert import LiteRT
 from edgekit.targets.case import Level
 from edgekit.targets.load import load_target
@@ -293,6 +294,44 @@ def test_weights_on_the_left_of_a_matrix_product() -> None:
     (layer,) = analyze(model, samples(model), AnalyzeOptions()).layers
     assert layer.input_facts is not None and layer.input_facts.low < -1
     assert 10 < layer.sqnr_db(Choice.INT4) < layer.sqnr_db(Choice.INT8) < layer.sqnr_db(Choice.INT16X8)
+
+
+def lstm(steps: int = 5, size: int = 4, units: int = 6) -> Model:
+    """A fused recurrent layer with its state in variables -> dense."""
+    b = Builder(4)
+    x = b.input("x", 1, steps, size)
+    gates = [b.weights(f"w{i}", units, size) for i in range(4)] + [b.weights(f"r{i}", units, units) for i in range(4)]
+    biases = [b.weights(f"b{i}", units) for i in range(4)]
+    states = [b.graph.add_tensor(Tensor(n, (1, units), DType.FLOAT32, is_variable=True)) for n in ("h", "c")]
+    inputs = [x, *gates, None, None, None, *biases, None, None, *states, None, None, None, None]
+    made = options("UnidirectionalSequenceLSTMOptions", fusedActivationFunction=4)
+    y = b.op("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, "lstm", (1, steps, units), made)
+    flat = b.op("RESHAPE", [y, b.constant("shape", [1, steps * units], DType.INT32)], "flat", (1, steps * units))
+    return b.model(b.op("FULLY_CONNECTED", [flat, b.weights("w", 3, steps * units)], "y", (1, 3), DENSE))
+
+
+def test_a_recurrent_layer_starts_anew_with_each_sample() -> None:
+    model = lstm()
+    feeds = samples(model, 6)
+    found = analyze(model, feeds, AnalyzeOptions(calibration=CalibrateOptions(samples=6)))
+    layer = layer_of(found, "lstm")
+    assert layer.weight_bytes == 4 * 4 * (6 * 4 + 6 * 6)
+    assert layer.effect(Choice.PRUNE_50) is None and layer.channels == 6
+    assert layer.effect(Choice.INT4) is not None and layer.sqnr_db(Choice.INT4) == math.inf  # no kernel: not tried
+    other = model.clone()
+    for tensor in other.main.ops[0].inputs[1:9]:
+        assert tensor is not None and tensor.data is not None
+        tensor.set_data(tensor.data.astype(np.float16).astype(np.float32))
+    expected = [_sqnr_of_one(model, other, feed) for feed in feeds.arrays]
+    signal, noise = (sum(part) for part in zip(*expected, strict=True))
+    assert layer.sqnr_db(Choice.FLOAT16) == pytest.approx(10 * math.log10(signal / noise))
+
+
+def _sqnr_of_one(model: Model, other: Model, feed: dict[str, Any]) -> tuple[float, float]:
+    """Powers of signal and error, each in a runtime that has seen nothing before."""
+    a = LiteRT(write(model)).run(feed)["y"].astype(np.float64)
+    b = LiteRT(write(other)).run(feed)["y"].astype(np.float64)
+    return float(np.square(a).sum()), float(np.square(b - a).sum())
 
 
 def test_memory_is_bounded_and_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
