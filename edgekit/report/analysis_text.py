@@ -65,8 +65,9 @@ def _hurting(analysis: Analysis) -> str:
         effect = layer.effect(choice)
         if effect is not None:
             numbers = (db_words(effect.sqnr_db), agreement_words(effect), divergence_words(effect))
-            rows.append((str(places[id(layer)]), safe(shown_name(layer)), *numbers, format_bytes(effect.bytes_saved)))
+            saved = (format_bytes(effect.bytes_saved), format_bytes(effect.activation_bytes_saved))
+            rows.append((str(places[id(layer)]), safe(shown_name(layer)), *numbers, *saved))
     if not rows:
         return ""
-    head = ("#", f"hurts most as {choice.value}", "dB", "same class", "KL nats", "saves")
-    return columns(head, rows, "><>>>>")
+    head = ("#", f"hurts most as {choice.value}", "dB", "same class", "KL nats", "weights saved", "output saved")
+    return columns(head, rows, "><>>>>>")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgekit.compress.analysis.analysis import Analysis, Layer
+from edgekit.compress.analysis.choice import Choice
 from edgekit.compress.analysis.findings import findings
 from edgekit.core.units import format_bytes, format_count
 from edgekit.report.analysis_chart import bits_chart, cuts_chart
@@ -19,6 +20,7 @@ from edgekit.report.analysis_words import (
     range_words,
     ratio_words,
     samples_words,
+    saved_words,
     shown_name,
 )
 from edgekit.report.html_page import render_page
@@ -41,13 +43,15 @@ from edgekit.report.words import NO_VALUE, fixed, percent
 
 def render_analysis_html(analysis: Analysis, title: str) -> str:
     """The page of one analysis."""
-    body = [_found(analysis), _picture(analysis), _hurting(analysis), _choices(analysis), _ranges(analysis)]
+    parts = (_found, _picture, _hurting, _choices, _savings, _ranges)
+    body = [part(analysis) for part in parts]
     return render_page(title, _header(analysis, title), join(body))
 
 
 def _header(analysis: Analysis, title: str) -> Html:
     links = [("found", "Worth knowing")] if findings(analysis) else []
     links += [("picture", "Sensitivity against saving"), ("hurting", "What hurts most"), ("choices", "Every choice"),
+              ("savings", "What is saved"),
               ("ranges", "Ranges")]  # fmt: skip
     items = (element("li", {}, element("a", {"href": f"#{anchor}"}, words)) for anchor, words in links)
     return element(
@@ -128,6 +132,31 @@ def _choices(analysis: Analysis) -> Html:
     return section(
         "choices", "Every choice", scroll("Table of choices", shown), paragraph(f"Cost: {cost_words(analysis)}.")
     )
+
+
+def _savings(analysis: Analysis) -> Html:
+    tried = analysis.choices
+    columns = (Column("Layer"), Column("Output"), *(Column(heading(choice)) for choice in tried))
+    rows = [
+        (
+            _named(analysis, layer),
+            titled(format_bytes(layer.output_bytes), "at the peak" if layer.at_peak else ""),
+            *(_saved(layer, choice) for choice in tried),
+        )
+        for layer in analysis.layers
+    ]
+    caption = (
+        "Bytes of weights that each choice saves; below, multiply-accumulates and bytes of the output. Cuts count the "
+        "layers that read what is gone"
+    )
+    return section("savings", "What is saved", scroll("Table of savings", table(caption, columns, rows)))
+
+
+def _saved(layer: Layer, choice: Choice) -> str:
+    effect = layer.effect(choice)
+    if effect is None or effect.sqnr_db is None:
+        return NO_VALUE
+    return titled(format_bytes(effect.bytes_saved), saved_words(effect))
 
 
 def _ranges(analysis: Analysis) -> Html:

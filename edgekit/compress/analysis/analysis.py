@@ -11,6 +11,9 @@ from edgekit.compress.analysis.choice import BITS, Choice
 from edgekit.core.records import from_record, to_record
 from edgekit.targets.case import Level
 
+SCHEMA = 1
+"""Of the JSON form: what is kept under another one is made again."""
+
 
 @dataclass(frozen=True, slots=True)
 class TensorFacts:
@@ -72,9 +75,11 @@ class Layer:
 
     Attributes:
         name, kind: of the first operator.
-        ops: the names of all operators that read the weights.
+        ops, places: the names of all operators that read the weights, and their numbers in the main graph; where the
+            model has a name twice, `places` tell which one is meant.
         channels: how many output channels there are.
-        dead: the output channels that hold one value on all samples, so that nothing is lost without them.
+        dead: the output channels that hold one value on all samples, so that nothing is lost without them; none where
+            the channels are those of an output of the model, which stay.
         zero_weights: how many channels have no weights, or none that counts beside those of the others.
         output_bytes: of the float output. at_peak: whether it lives where the model's activations are largest.
     """
@@ -82,6 +87,7 @@ class Layer:
     name: str
     kind: str
     ops: tuple[str, ...]
+    places: tuple[int, ...]
     weights: str
     channels: int
     dead: tuple[int, ...]

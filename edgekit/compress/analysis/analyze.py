@@ -177,7 +177,7 @@ class _Work:
     def run(self, feeds: Iterator[Feed], count: int, setting: Setting) -> None:
         """All changes on all samples, so many at once as `HELD_BYTES` allows; what is kept is not run again."""
         size = _block(self.model.main)
-        blocks, kept = -(-count // size), Kept(setting.workspace)
+        blocks, kept = -(-count // size), Kept(setting.workspace and setting.workspace / "analysis")
         for number, tally in enumerate(self.tallies):
             kept.load(number, tally)
         setting.progress.start("analyzing layers", blocks * len(self.layers))
@@ -246,9 +246,10 @@ def _layer(work: _Work, layer: Weighted, seen: Seen, ranges: Ranges, errors: dic
         name=first.name,
         kind=first.label,
         ops=tuple(op.name for op in layer.ops),
+        places=layer.places,
         weights=layer.weights[0].name,
         channels=layer.channels,
-        dead=seen.output.constant,
+        dead=() if is_interface(graph, layer) else seen.output.constant,
         zero_weights=0 if layer.channel_axis is None else empty_channels(values, layer.channel_axis),
         weight_bytes=sum(t.nbytes for t in layer.weights),
         macs=sum(op_macs(op) for op in layer.ops),

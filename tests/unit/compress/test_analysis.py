@@ -210,12 +210,26 @@ def test_dead_channels_are_found() -> None:
     assert "output channels hold one value on all samples" in findings(found)[0]
 
 
+def test_a_dead_output_of_the_model_stays() -> None:
+    model = scaled_by(0.0)
+    assert analyze(model, integers(), AnalyzeOptions()).layers[0].dead == ()
+
+
+def test_operators_of_one_name_are_told_apart() -> None:
+    model = chain()
+    for op in model.main.ops[:2]:
+        op.outputs[0].name = "twice"
+    found = analyze(model, samples(model, 3), AnalyzeOptions())
+    assert [layer.places for layer in found.layers] == [(0,), (1,), (2,)]
+
+
 def test_an_activation_of_its_own_belongs_to_the_layer() -> None:
     b = Builder()
     x = b.input("x", 1, 4)
     bias = b.constant("b", [-1000, 0, 0, 0])
     y = b.op("FULLY_CONNECTED", [x, b.weights("w", 4, 4), bias], "y", (1, 4), DENSE)
-    model = b.model(b.op("RELU", [y], "z", (1, 4)))
+    z = b.op("RELU", [y], "z", (1, 4))
+    model = b.model(b.op("FULLY_CONNECTED", [z, b.weights("v", 2, 4)], "scores", (1, 2), DENSE))
     assert analyze(model, samples(model), AnalyzeOptions()).layers[0].dead == (0,)
 
 
@@ -232,7 +246,7 @@ def test_shared_weights_are_one_layer_and_change_together() -> None:
     feeds = samples(model)
     found = analyze(model, feeds, AnalyzeOptions())
     (layer,) = found.layers
-    assert layer.ops == ("one", "two")
+    assert (layer.ops, layer.places) == (("one", "two"), (0, 1))
     assert layer.macs == 128
     assert layer.weight_bytes == 256
     other = model.clone()
@@ -393,7 +407,7 @@ def test_an_interrupted_analysis_goes_on(tmp_path: Path, monkeypatch: pytest.Mon
     stopped = Setting(samples=feeds, workspace=tmp_path / "w", progress=_Interrupting("analyzing layers", steps))
     with pytest.raises(KeyboardInterrupt):
         analyze_in(model, AnalyzeOptions(), stopped)
-    assert len(list((tmp_path / "w").iterdir())) == min(steps, 3)
+    assert len(list((tmp_path / "w" / "analysis").iterdir())) == min(steps, 3)
     assert analyze_in(model, AnalyzeOptions(), Setting(samples=feeds, workspace=tmp_path / "w")) == whole
 
 
