@@ -6,7 +6,7 @@ import math
 
 from edgekit.compress.analysis.analysis import Analysis, Layer, LayerEffect, TensorFacts
 from edgekit.compress.analysis.choice import Choice
-from edgekit.core.units import format_bytes, format_count
+from edgekit.core.units import format_count
 from edgekit.report.words import NO_VALUE, fixed, number, percent
 from edgekit.targets.case import Level
 
@@ -53,11 +53,9 @@ def divergence_words(effect: LayerEffect) -> str:
     return number(effect.kl_nats, 2)
 
 
-def saved_words(effect: LayerEffect) -> str:
-    """Multiply-accumulates and bytes of the output that are saved; nothing where neither is."""
-    macs = f"{format_count(effect.macs_saved)} MACs" if effect.macs_saved else ""
-    output = f"{format_bytes(effect.activation_bytes_saved)} of output" if effect.activation_bytes_saved else ""
-    return ", ".join(part for part in (macs, output) if part)
+def saved_macs_words(effect: LayerEffect) -> str:
+    """Multiply-accumulates that are saved; nothing where none are."""
+    return f"{format_count(effect.macs_saved)} MACs" if effect.macs_saved else ""
 
 
 def cost_words(analysis: Analysis) -> str:
