@@ -145,8 +145,8 @@ def _savings(analysis: Analysis) -> Html:
         for layer in analysis.layers
     ]
     caption = (
-        "Bytes of weights and, below, multiply-accumulates that each choice saves; cuts count the layers that read what "
-        "is gone. The output, float here, shrinks to a half at int16x8, to a quarter at int8 and int4, and with a cut"
+        "Bytes of weights and, below, multiply-accumulates that each choice saves; cuts count the layers that read "
+        "what is gone. The output, float here, shrinks to a half at int16x8, to a quarter at int8 and int4, and with a cut"
     )
     return section("savings", "What is saved", scroll("Table of savings", table(caption, columns, rows)))
 
