@@ -146,7 +146,8 @@ def _savings(analysis: Analysis) -> Html:
     ]
     caption = (
         "Bytes of weights and, below, multiply-accumulates that each choice saves; cuts count the layers that read "
-        "what is gone. The output, float here, shrinks to a half at int16x8, to a quarter at int8 and int4, and with a cut"
+        "what is gone. The output, float here, shrinks to a half at int16x8, to a quarter at int8 and int4, and with "
+        "a cut"
     )
     return section("savings", "What is saved", scroll("Table of savings", table(caption, columns, rows)))
 
