@@ -53,6 +53,12 @@ def divergence_words(effect: LayerEffect) -> str:
     return number(effect.kl_nats, 2)
 
 
+def together_words(analysis: Analysis, choice: Choice) -> str:
+    """The decibels of all layers changed alike; nothing where they do not add up."""
+    together = analysis.together_db(choice)
+    return "" if together is None else db_words(together)
+
+
 def saved_macs_words(effect: LayerEffect) -> str:
     """Multiply-accumulates that are saved; nothing where none are."""
     return f"{format_count(effect.macs_saved)} MACs" if effect.macs_saved else ""

@@ -22,6 +22,7 @@ from edgekit.report.analysis_words import (
     samples_words,
     saved_macs_words,
     shown_name,
+    together_words,
 )
 from edgekit.report.html_page import render_page
 from edgekit.report.markup import (
@@ -125,6 +126,8 @@ def _choices(analysis: Analysis) -> Html:
          *(effect_words(layer.effect(choice)) for choice in tried))
         for layer in analysis.layers
     ]  # fmt: skip
+    if tried:
+        rows.append(("All together, about", "", "", *(together_words(analysis, choice) for choice in tried)))
     caption = (
         f"Signal to noise of the outputs in dB; {SLOW_MARK} the target has no fast kernel, {NO_VALUE} it cannot run it"
     )

@@ -156,6 +156,17 @@ class Analysis:
         tried = [y for y in self.layers if (e := y.effect(wanted)) is not None and e.sqnr_db is not None]
         return tuple(sorted(tried, key=lambda layer: layer.sqnr_db(wanted)))
 
+    def together_db(self, choice: Choice) -> float | None:
+        """About the outputs' SQNR with `choice` for every layer that it was tried on, by adding the errors' powers.
+
+        None where it was tried on none. Cuts are so large that their errors do not add up.
+        """
+        noises = [e.noise for y in self.layers if (e := y.effect(choice)) is not None and e.noise is not None]
+        if not noises or choice.cut:
+            return None
+        total = sum(noises)
+        return -10 * math.log10(total) if total else math.inf
+
     def to_json(self) -> dict[str, Any]:
         """Plain values; infinities are words."""
         return dict(to_record(self))

@@ -140,6 +140,16 @@ def test_what_it_cost_is_counted() -> None:
     assert found.passes_per_layer < 7
 
 
+def test_errors_of_layers_add_up_as_powers() -> None:
+    model = chain()
+    found = analyze(model, samples(model), AnalyzeOptions())
+    alone = [10 ** (-layer.sqnr_db(Choice.INT8) / 10) for layer in found.layers]
+    together = found.together_db(Choice.INT8)
+    assert together == pytest.approx(-10 * math.log10(sum(alone)))
+    assert found.together_db(Choice.PRUNE_50) is None
+    assert analyze(scaled_by(127.0), integers(), EXTREMES).together_db(Choice.INT8) == math.inf
+
+
 def test_a_cut_is_what_the_model_gives_with_those_channels_at_zero() -> None:
     model = conv_net()
     feeds = samples(model)
