@@ -173,6 +173,19 @@ def _computed_sizes(net: Net, x: Tensor, rest: tuple[int, ...]) -> Tensor:
     return net.plain("PACK", [batch, *sizes], (1 + len(rest),), opts, DType.INT32)
 
 
+def enlarged_with_an_open_batch() -> Model:
+    net, x = _image()
+    a = net.transposed(net.conv(x, 6), 5)
+    wide = net.graph.ops.pop()
+    wide.inputs[0] = _computed_sizes(net, net.graph.ops[0].outputs[0], a.shape[1:])
+    net.graph.ops.append(wide)
+    model = _read(net, a)
+    for tensor in model.main.tensors:
+        if not tensor.is_constant and len(tensor.shape) == 4:
+            tensor.shape_signature = (-1, *tensor.shape[1:])
+    return model
+
+
 def concatenated() -> Model:
     net, x = _image()
     a, b, c = net.conv(x, 6), net.conv(x, 4), net.conv(x, 5, size=1)
@@ -488,7 +501,7 @@ FAMILIES: dict[str, Family] = {
     for f in (
         conv_net, text_net, plain_and_dilated, grouped, grouped_one_by_one, depthwise_multiplied,
         depthwise_of_the_input, depthwise_of_one_channel, transposed, conv_3d, residual_adds, broadcasts,
-        shared_vector, shared_matrix, not_zero_at_zero, activations, elu, flattened, flattened_by_dense, flattened_by_its_shape, concatenated,
+        shared_vector, shared_matrix, not_zero_at_zero, activations, elu, flattened, flattened_by_dense, flattened_by_its_shape, enlarged_with_an_open_batch, concatenated,
         dense_block, joined_in_space, split_parts, gated_linear_unit, sliced, padded, padded_shortcut, pooled, reduced,
         rearranged, channels_first_flattened, shuffled, group_norm, reversed_channels, blocks, space_and_batch, attention, attention_of_one_head,
         attention_packed, matmul_with_constants, mixer, embedded_by_lookup, tied_embedding, gathered, packed, repeated,
