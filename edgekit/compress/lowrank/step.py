@@ -12,19 +12,13 @@ import numpy.typing as npt
 from edgekit.compress.closeness import BEST_DB, decibels, output_sqnr_db
 from edgekit.compress.layer_moments import Layer, layer_moments
 from edgekit.compress.linear import groups_of, is_linear, positions, to_matrix
-from edgekit.compress.lowrank.factor import (
-    Candidate,
-    damage_curve,
-    most_rank,
-    rank_for_loss,
-    share_out,
-    spectrum,
-)
+from edgekit.compress.lowrank.factor import most_rank, rank_for_loss, spectrum
 from edgekit.compress.lowrank.options import Goal, LowRankOptions
 from edgekit.compress.lowrank.plan import Factors, LowRankPlan
 from edgekit.compress.lowrank.rewrite import split_layer
 from edgekit.compress.moments import Fit, Moments
 from edgekit.compress.options import read_options
+from edgekit.compress.sharing import Candidate, damage_curve, share_out
 from edgekit.compress.step import Aim, Change, Samples, Setting
 from edgekit.core.errors import ModelError, UsageError
 from edgekit.core.progress import tracked
@@ -138,11 +132,12 @@ def _choices(model: Model, layers: Sequence[Op], options: LowRankOptions, settin
         measured = {rank: _damage(model, op, moments, rank, setting.samples) for rank in _trial_ranks(op)}
         uses = positions(op) if options.goal is Goal.MACS else 1
         taps, outputs = _matrix(op).shape
-        curves.append(Candidate(taps, outputs, damage_curve(measured, _most(op)), uses))
+        curve = damage_curve(measured, _most(op))
+        curves.append(Candidate((taps + outputs) * uses, taps * outputs * uses, curve))
     if options.goal is Goal.ERROR:
         ranks = [rank_for_loss(s, options.level, _most(op)) for op, s in zip(layers, spectra, strict=True)]
     else:
-        ranks = share_out(curves, options.level * sum(c.cost(None) for c in curves))
+        ranks = share_out(curves, options.level * sum(c.whole for c in curves))
     return [_Choice(op, c, r) for op, c, r in zip(layers, curves, ranks, strict=True)]
 
 
