@@ -24,5 +24,9 @@ STEPS: Registry[Step[Any, Any]] = Registry(
             "edgekit.compress.embedding.step:REDUCE_EMBEDDING",
             "token tables with fewer and shorter rows, by how often and by what they are read",
         ),
+        "sparsify": (
+            "edgekit.compress.sparsity.step:SPARSIFY",
+            "zeros among the weights, where kernels skip them or a download packs them",
+        ),
     },
 )

@@ -23,6 +23,12 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         for boundary in ("integer", "float")
     ]
     + [{"scheme": scheme, "scales": "power-of-two"} for scheme in ("int8", "int16x8", "int4")],
+    "sparsify": [
+        {},
+        {"goal": "download", "share": 0.5},
+        {"goal": "download", "encoding": "zeros"},
+        {"goal": "download", "block": 4},
+    ],
     "reduce-embedding": [{"keep": 0.5}, {"keep": 0.6, "rank": 4, "rows": 20}, {}],
     "low-rank": [{}, {"goal": "macs", "level": 0.3}, {"goal": "error", "level": 0.5}],
 }
