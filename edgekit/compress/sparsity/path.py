@@ -70,6 +70,9 @@ def sparse_path(graph: Graph) -> SparsePath:
     outside = _from_outside(graph, found)
     if outside is not None:
         return SparsePath((), f"'{outside.name}' comes into the sparse path from outside")
+    kernels = {t for op in found for t in op.inputs[1:] if t is not None}
+    if any(set(op.inputs) & kernels for op in graph.ops if op not in found and op.kind.endswith("CONV_2D")):
+        return SparsePath((), "layers of the sparse path share weights with others")
     if not any(is_pointwise(op) for op in found) or not any(_is_exit(op) for op in found):
         return SparsePath((), "it has no 1x1 convolutions that end in a mean over rows and columns")
     return SparsePath(found)

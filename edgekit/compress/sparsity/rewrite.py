@@ -50,15 +50,15 @@ def mirror(graph: Graph, path: SparsePath) -> None:
     """Let a path compute on mirrored images where that gives it paddings that sparse kernels know."""
     if path.strided:
         _reverse_input(graph, path.ops[0])
-        for op in path.ops:
-            held = weights_of(op)
-            if op.kind.endswith("CONV_2D") and held is not None and held.data is not None and held.shape[1] > 1:
+        kernels = [weights_of(op) for op in path.ops if op.kind.endswith("CONV_2D")]
+        for held in dict.fromkeys(kernels):  # two layers may share one
+            if held is not None and held.data is not None and held.shape[1] > 1:
                 held.set_data(np.ascontiguousarray(held.data[:, ::-1, ::-1]))
         for op in path.strided:
             _pad_before(graph, op)
     for op in path.ops:
-        if op.kind == "AVERAGE_POOL_2D":
-            _mean_instead(graph, op)
+        if op.kind == "AVERAGE_POOL_2D" or (op.kind == "MEAN" and len(op.outputs[0].shape) == 4):
+            _mean_apart(graph, op)
 
 
 def _reverse_input(graph: Graph, first: Op) -> None:
@@ -89,13 +89,23 @@ def _pad_before(graph: Graph, op: Op) -> None:
     op.options.padding = _VALID
 
 
-def _mean_instead(graph: Graph, op: Op) -> None:
+def _mean_apart(graph: Graph, op: Op) -> None:
+    """A mean of two dimensions, and a RESHAPE that keeps layers behind it off the path: XNNPACK would count in what
+    comes directly behind a mean, too.
+
+    Given   x ─ AVERAGE_POOL_2D ─ y (1, 1, 1, c)
+    Result  x ─ MEAN ─ m (1, c) ─ RESHAPE ─ y
+    """
     from ai_edge_litert import schema_py_generated as schema
 
-    options = schema.ReducerOptionsT()
-    options.keepDims = True
+    data, result = op.inputs[0], op.outputs[0]
+    batch = (result.shape_signature or result.shape)[0]
     axes = _constant(graph, f"{op.name}_axes", np.array([1, 2], np.int32))
-    graph.ops[graph.ops.index(op)] = Op("MEAN", [op.inputs[0], axes], op.outputs, options)
+    shape = _constant(graph, f"{op.name}_shape", np.array([batch, *result.shape[1:]], np.int32))
+    mean = _like(graph, result, f"{op.name}_mean", (result.shape[0], result.shape[3]))
+    place = graph.ops.index(op)
+    graph.ops[place] = Op("MEAN", [data, axes], [mean], schema.ReducerOptionsT())
+    graph.ops.insert(place + 1, Op("RESHAPE", [mean, shape], [result], schema.ReshapeOptionsT()))
 
 
 def _constant(graph: Graph, name: str, values: npt.NDArray[Any]) -> Tensor:
