@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 STEPS: Registry[Step[Any, Any]] = Registry(
     "step",
     {
+        "prune-channels": (
+            "edgekit.compress.prune.step:PRUNE_CHANNELS",
+            "fewer channels in coupled layers, those that are missed least, the layers behind them refitted",
+        ),
         "quantize": (
             "edgekit.compress.quantize.step:QUANTIZE",
             "fewer bits for weights and activations, with ranges from edgekit's own calibration",
@@ -27,6 +31,14 @@ STEPS: Registry[Step[Any, Any]] = Registry(
         "sparsify": (
             "edgekit.compress.sparsity.step:SPARSIFY",
             "zeros among the weights, where kernels skip them or a download packs them",
+        ),
+        "repair": (
+            "edgekit.compress.repair.step:REPAIR",
+            "a quantized model's weights and biases refitted to the float model's outputs, layer by layer",
+        ),
+        "distill": (
+            "edgekit.compress.distill.step:DISTILL",
+            "training against the original model, on samples without labels",
         ),
     },
 )

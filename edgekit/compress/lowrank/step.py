@@ -167,7 +167,7 @@ def _fit(model: Model, choices: Sequence[_Choice], options: LowRankOptions, sett
         op, matrix = _same(changed, choice.op), _matrix(choice.op)
         feeds = setting.samples.feeds(options.limit)
         moments = layer_moments(changed, model, [Layer(op, choice.op)], feeds)[0]
-        fit = moments.refit(matrix[None], _bias(choice.op)[None])
+        fit = moments.refit(matrix[None], _bias(choice.op)[None], near=matrix[None])
         made.append(_factors(choice.op, matrix, moments, fit, choice.rank))
         split_layer(changed.main, op, made[-1])
     return tuple(made)

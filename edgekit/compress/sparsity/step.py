@@ -182,7 +182,8 @@ def _fit(
         assert choice.units is not None
         op = changed.main.ops[model.main.ops.index(choice.op)]
         moments = layer_moments(changed, model, [Layer(op, choice.op)], setting.samples.feeds(options.limit))[0]
-        fit = moments.refit(_matrix(choice.op), _bias(choice.op)[None].astype(np.float64))
+        matrix = _matrix(choice.op)
+        fit = moments.refit(matrix, _bias(choice.op)[None].astype(np.float64), near=matrix)
         made.append(_sparse(choice.op, moments, fit, choice.units, options))
         _put(changed.main, op, made[-1])
     return tuple(made)

@@ -74,11 +74,11 @@ def _reduced(model: Model, **chosen: Any) -> tuple[Model, Any]:
 
 
 def _agree(model: Model, result: Model) -> bool:
-    """Within float32 sums in another order, and the fit's ridge of a thousandth."""
+    """Within float32 sums in another order."""
     first, second = LiteRT(write(model)), LiteRT(write(result))
     for feed in samples(model, 12, seed=8).arrays:
         for name, values in first.run(feed).items():
-            if not np.allclose(second.run(feed)[name], values, atol=5e-3):
+            if not np.allclose(second.run(feed)[name], values, atol=1e-4):
                 return False
     return True
 

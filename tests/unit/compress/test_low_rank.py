@@ -61,8 +61,8 @@ def test_a_layer_of_low_rank_is_recovered(model: Model) -> None:
     assert [f.first.shape[1] for f in plan.factors][:1] == [4]
     assert len(result.main.ops) == len(model.main.ops) + 1
     feeds = samples(model, 8, seed=9)
-    # float32 products in another order, and a ridge of a thousandth in the fit
-    assert np.allclose(_outputs(result, feeds), _outputs(model, feeds), atol=2e-3)
+    # float32 sums in another order
+    assert np.allclose(_outputs(result, feeds), _outputs(model, feeds), atol=1e-4)
 
 
 def test_what_saves_nothing_is_left_with_its_reason() -> None:

@@ -30,7 +30,7 @@ def mobile_net(size: int = 16, pool: bool = False, kernel: int = 3) -> Model:
     """Image -> conv 3x3/2 -> 1x1 -> depthwise /2 -> 1x1 -> mean -> dense; what sparse kernels take, but for paddings."""
     b = Builder(7)
     x = b.input("image", 1, size, size, 3)
-    half, quarter = -(-size // 2), -(-(-(-size // 2)) // 2)
+    half, quarter = (size + 1) // 2, (size + 3) // 4
 
     def conv(name: str, data: Tensor, weights: Tensor, shape: tuple[int, ...], step: int) -> Tensor:
         made = options("Conv2DOptions", strideW=step, strideH=step, padding=0, fusedActivationFunction=3,
