@@ -28,6 +28,17 @@ class SparseLayer:
     bias: Floats
     block: int
 
+    def to_json(self) -> dict[str, object]:
+        """Plain values."""
+        return {"op": self.op, "kind": self.kind, "weights": to_plain(self.weights), "bias": to_plain(self.bias),
+                "block": self.block}  # fmt: skip
+
+    @staticmethod
+    def from_json(plain: Mapping[str, Any]) -> SparseLayer:
+        """What `to_json` wrote."""
+        weights, bias = from_plain(plain["weights"]), from_plain(plain["bias"])
+        return SparseLayer(plain["op"], plain["kind"], weights, bias, plain["block"])
+
     @property
     def share(self) -> float:
         """Of its weights that are zero."""
@@ -97,10 +108,9 @@ class SparsifyPlan:
 
     def to_json(self) -> dict[str, object]:
         """Plain values."""
-        layers = [[s.op, s.kind, to_plain(s.weights), to_plain(s.bias), s.block] for s in self.layers]
         return {
             "goal": self.goal.value,
-            "layers": layers,
+            "layers": [s.to_json() for s in self.layers],
             "left": [[c.op, c.kind, c.what, c.why] for c in self.left],
             "encoding": self.encoding.value,
             "mirrored": self.mirrored,
@@ -118,7 +128,7 @@ class SparsifyPlan:
         """What `to_json` wrote."""
         return SparsifyPlan(
             goal=Goal(plain["goal"]),
-            layers=tuple(SparseLayer(o, k, from_plain(w), from_plain(b), n) for o, k, w, b, n in plain["layers"]),
+            layers=tuple(SparseLayer.from_json(row) for row in plain["layers"]),
             left=tuple(Change(*row) for row in plain["left"]),
             encoding=Encoding(plain["encoding"]),
             mirrored=plain["mirrored"],

@@ -6,6 +6,7 @@ import fnmatch
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from edgekit.compress.layer_moments import Layer, layer_moments
 from edgekit.compress.linear import groups_of, is_linear, to_matrix, to_weights
 from edgekit.compress.moments import Fit, Moments
 from edgekit.compress.options import read_options
+from edgekit.compress.parts import kept
 from edgekit.compress.sharing import Candidate, damage_curve, share_out
 from edgekit.compress.sparsity.options import Encoding, Goal, SparsifyOptions
 from edgekit.compress.sparsity.path import sparse_path
@@ -153,15 +155,21 @@ def _why_not(op: Op, wanted: bool, options: SparsifyOptions) -> str:
 
 
 def _choices(model: Model, layers: Sequence[Op], options: SparsifyOptions, setting: Setting) -> list[_Choice]:
-    assert setting.samples is not None
     curves = []
-    for op in tracked(layers, "what zeros do", len(layers), setting.progress):
-        moments = layer_moments(model, None, [Layer(op, op)], setting.samples.feeds(options.limit))[0]
-        measured = {u: _damage(model, op, moments, u, options, setting.samples) for u in _TRIED}
+    for number, op in enumerate(tracked(layers, "what zeros do", len(layers), setting.progress)):
+        found = kept(setting.workspace, f"zeros-{number}", partial(_tried, model, op, options, setting))
         size = _held(op).size
-        curves.append(Candidate(size // _UNITS, size, damage_curve(measured, _UNITS - 1)))
+        curve = damage_curve({int(units): damage for units, damage in found.items()}, _UNITS - 1)
+        curves.append(Candidate(size // _UNITS, size, curve))
     chosen = share_out(curves, (1 - options.share) * sum(c.whole for c in curves))
     return [_Choice(op, c, units) for op, c, units in zip(layers, curves, chosen, strict=True)]
+
+
+def _tried(model: Model, op: Op, options: SparsifyOptions, setting: Setting) -> dict[str, object]:
+    """What some numbers of zeros in one layer do to the model's outputs."""
+    assert setting.samples is not None
+    moments = layer_moments(model, None, [Layer(op, op)], setting.samples.feeds(options.limit))[0]
+    return {str(units): _damage(model, op, moments, units, options, setting.samples) for units in _TRIED}
 
 
 def _damage(model: Model, op: Op, moments: Moments, units: int, options: SparsifyOptions, samples: Samples) -> float:
@@ -176,17 +184,23 @@ def _fit(
     model: Model, choices: Sequence[_Choice], options: SparsifyOptions, setting: Setting
 ) -> tuple[SparseLayer, ...]:
     """Layers in graph order, each fitted to the original's outputs on the inputs that those before it leave."""
-    assert setting.samples is not None
     changed, made = model.clone(), []
-    for choice in tracked(choices, "fitting what stays", len(choices), setting.progress):
-        assert choice.units is not None
+    for number, choice in enumerate(tracked(choices, "fitting what stays", len(choices), setting.progress)):
         op = changed.main.ops[model.main.ops.index(choice.op)]
-        moments = layer_moments(changed, model, [Layer(op, choice.op)], setting.samples.feeds(options.limit))[0]
-        matrix = _matrix(choice.op)
-        fit = moments.refit(matrix, _bias(choice.op)[None].astype(np.float64), near=matrix)
-        made.append(_sparse(choice.op, moments, fit, choice.units, options))
+        work = partial(_fitted, model, changed, Layer(op, choice.op), choice, options, setting)
+        made.append(SparseLayer.from_json(kept(setting.workspace, f"layer-{number}", work)))
         _put(changed.main, op, made[-1])
     return tuple(made)
+
+
+def _fitted(
+    model: Model, changed: Model, layer: Layer, choice: _Choice, options: SparsifyOptions, setting: Setting
+) -> dict[str, object]:
+    assert setting.samples is not None and choice.units is not None
+    moments = layer_moments(changed, model, [layer], setting.samples.feeds(options.limit))[0]
+    matrix = _matrix(choice.op)
+    fit = moments.refit(matrix, _bias(choice.op)[None].astype(np.float64), near=matrix)
+    return _sparse(choice.op, moments, fit, choice.units, options).to_json()
 
 
 def _sparse(op: Op, moments: Moments, fit: Fit, units: int, options: SparsifyOptions) -> SparseLayer:
