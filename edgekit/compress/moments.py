@@ -78,12 +78,14 @@ class Moments:
         """E[(x-Ex)'(z-Ez)], (groups, taps, taps of the original)."""
         return self._xz / self.count - self.mean[:, :, None] * self.original_mean[:, None, :]
 
-    def refit(self, weights: Doubles, bias: Doubles, ridge: float = 1e-3) -> Fit:
+    def refit(self, weights: Doubles, bias: Doubles, ridge: float = 1e-3, near: Doubles | None = None) -> Fit:
         """The weights for x that come closest to what `weights` and `bias` give for z.
 
-        `ridge` is relative to the mean variance of the taps: it keeps taps that never vary at zero.
+        `ridge` is relative to the mean variance of the taps: it keeps taps that never vary at `near`, or at zero.
         """
-        fitted = np.asarray(np.linalg.solve(self.damped(ridge), self.cross @ weights), np.float64)
+        start = 0.0 if near is None else near
+        missing = self.cross @ weights - (0.0 if near is None else self.covariance @ near)
+        fitted = np.asarray(start + np.linalg.solve(self.damped(ridge), missing), np.float64)
         return Fit(fitted, self.bias_for(fitted, weights, bias))
 
     def damped(self, ridge: float) -> Doubles:
