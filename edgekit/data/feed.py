@@ -133,4 +133,5 @@ def _fed(value: np.ndarray, port: PortLike, place: str) -> np.ndarray:
         raise DatasetError(f"{place} is {found} after preprocessing, but {port.name!r} takes {format_shape(shape)}")
     if -1 not in shape:
         value = value.reshape(shape)
-    return np.ascontiguousarray(value, dtype)[None]
+    fed = np.asarray(value, dtype, order="C")
+    return fed[None] if port.shape else fed  # a scalar has no batch

@@ -20,7 +20,7 @@ from edgekit.compress.distill.plan import DistillPlan, Outcome
 from edgekit.compress.distill.store import Stored, put, stored
 from edgekit.compress.distill.table import require_rows
 from edgekit.compress.distill.targets import Kind, features_of, outputs_of
-from edgekit.compress.step import Change, Setting
+from edgekit.compress.step import Aim, Change, Setting
 from edgekit.core.errors import MissingError, ModelError, UsageError
 from edgekit.core.extras import installed
 from edgekit.core.files import sha256_bytes, write_atomic
@@ -38,6 +38,7 @@ class Distill:
     """Trains what of a model can learn against the original's outputs and inner tensors. See `DistillOptions`."""
 
     name: str = "distill"
+    aim: Aim = Aim.CLOSER
 
     def options(self, mapping: Mapping[str, object]) -> DistillOptions:
         """Options from plain values. Raises UsageError."""

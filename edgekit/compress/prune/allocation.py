@@ -80,9 +80,7 @@ def _share(curves: Mapping[str, Curve], share: float) -> dict[str, int]:
     return {n: next(level for level in c.levels if level >= share * c.levels[-1]) for n, c in curves.items()}
 
 
-def _give_back(
-    at: dict[str, int], curves: Mapping[str, Curve], excess: Callable[[Mapping[str, int]], float]
-) -> None:
+def _give_back(at: dict[str, int], curves: Mapping[str, Curve], excess: Callable[[Mapping[str, int]], float]) -> None:
     """Undo single levels, the dearest first, while there is no excess."""
     while True:
         best: tuple[float, str] | None = None

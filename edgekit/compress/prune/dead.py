@@ -77,11 +77,12 @@ def find_dead(model: Model, groups: Sequence[Group], samples: SampleSplit, progr
 
 def noise(samples: SampleSplit) -> Iterator[Feed]:
     """Inputs within the samples' limits that are unlike them: even noise, extremes, flat ones, and negatives."""
-    low, high = {}, {}
+    low: dict[str, float] = {}
+    high: dict[str, float] = {}
     for feed in samples.all():
         for name, values in feed.items():
-            low[name] = min(low.get(name, values.min()), values.min())
-            high[name] = max(high.get(name, values.max()), values.max())
+            low[name] = min(low.get(name, np.inf), float(values.min()))
+            high[name] = max(high.get(name, -np.inf), float(values.max()))
     rng = np.random.default_rng(0)
     feeds = list(samples.held_out(NOISE))
     for number in range(NOISE):
@@ -89,17 +90,17 @@ def noise(samples: SampleSplit) -> Iterator[Feed]:
 
 
 def _noise(
-    like: npt.NDArray[np.generic], low: np.generic, high: np.generic, kind: int, rng: np.random.Generator
+    like: npt.NDArray[np.generic], low: float, high: float, kind: int, rng: np.random.Generator
 ) -> npt.NDArray[np.generic]:
     if like.dtype.kind != "f":
         return like if like.dtype.kind not in "iu" else rng.integers(int(low), int(high) + 1, like.shape, like.dtype)
     if kind == 0:
-        return rng.uniform(float(low), float(high), like.shape).astype(like.dtype)
+        return rng.uniform(low, high, like.shape).astype(like.dtype)
     if kind == 1:
         return rng.choice(np.array([low, high]), like.shape).astype(like.dtype)
     if kind == 2:
         return np.broadcast_to(rng.choice(np.array([low, high]), like.shape[-1:]), like.shape).astype(like.dtype)
-    return np.asarray(low + high - like, like.dtype)
+    return np.asarray(low + high - np.asarray(like, np.float64), like.dtype)
 
 
 def _read(group: Group, ops: Mapping[str, Op]) -> Iterator[tuple[Op, Tensor, Part]]:
@@ -116,7 +117,7 @@ def _spans(model: Model, tensors: Sequence[Tensor], feeds: Iterable[Feed]) -> di
     watch = Watch(model, tensors)
     found: dict[tuple[Tensor, int], _Span] = {}
     for feed in feeds:
-        for tensor, values in zip(tensors, watch.see(feed), strict=True):
+        for tensor, values in watch.see(feed).items():
             real = np.asarray(values, np.float64)
             for axis in range(real.ndim):
                 others = tuple(a for a in range(real.ndim) if a != axis)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -14,7 +14,6 @@ from edgekit.compress.prune.coupling import Group, couple
 from edgekit.compress.prune.dead import Dead, find_dead
 from edgekit.compress.prune.importance import Importance
 from edgekit.compress.prune.judge import Judge
-from edgekit.compress.prune.latency import latencies_us
 from edgekit.compress.prune.multiples import liked_multiple, multiple_for
 from edgekit.compress.prune.options import PruneOptions
 from edgekit.compress.prune.plan import Bill, GroupCut, Judged, NewWeights, PrunePlan
@@ -99,7 +98,12 @@ def _candidates(case: _Case, trial: Trial) -> list[Candidate]:
 
 
 def _allocated(
-    case: _Case, trial: Trial, costs: Costs, kind: Importance, order: Mapping[str, Sequence[int]], curve: Mapping[str, Curve]
+    case: _Case,
+    trial: Trial,
+    costs: Costs,
+    kind: Importance,
+    order: Mapping[str, Sequence[int]],
+    curve: Mapping[str, Curve],
 ) -> list[Candidate]:
     limits = _limits(case)
 
@@ -129,8 +133,8 @@ def _limits(case: _Case) -> Limits:
 def _unreachable(case: _Case, costs: Costs, gone: Mapping[str, int]) -> str:
     before = _bill(case.model)
     return (
-        f"prune-channels cannot reach the goal: with the fewest channels {costs.macs(gone) / max(before.macs, 1):.0%} of the "
-        f"multiply-accumulates, {costs.weight_bytes(gone) / before.weight_bytes:.0%} of the weights and "
+        f"prune-channels cannot reach the goal: with the fewest channels {costs.macs(gone) / max(before.macs, 1):.0%} "
+        f"of the multiply-accumulates, {costs.weight_bytes(gone) / before.weight_bytes:.0%} of the weights and "
         f"{costs.ram_bytes(gone) / before.ram_bytes:.0%} of the activations are left"
     )
 

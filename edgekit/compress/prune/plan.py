@@ -118,8 +118,10 @@ class PrunePlan:
             lines.append(f"{before.latency_us:.0f} us became {after.latency_us:.0f} us on this machine, one thread")
         if self.tried:
             best, *others = self.tried
-            lines.append(f"channels chosen by {best.by}: on held out samples {best.agreement:.1%} agree with the original "
-                         f"(error {best.error:.3g})")  # fmt: skip
+            lines.append(
+                f"channels chosen by {best.by}: {best.agreement:.1%} of held out samples agree with the original, "
+                f"the error is {best.error:.3g}"
+            )
             lines += [f"by {o.by} the error was {o.error:.3g}" for o in others]
         if self.refitted:
             lines.append(f"{len(self.refitted)} layers behind the cuts were fitted to the original's outputs")

@@ -27,7 +27,7 @@ class Choice:
 
     Attributes:
         fit: the weights and the bias; those of the start where nothing did better.
-        before, after: mean squared error of the start and of the fit on unseen samples, less what no weights can change.
+        before, after: mean squared error of the start and of the fit on unseen samples, less what none can change.
     """
 
     fit: Fit

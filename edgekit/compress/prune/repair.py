@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgekit.compress.linear import groups_of, is_linear, positions, rows, to_matrix, to_outputs, to_weights
+from edgekit.compress.linear import groups_of, positions, rows
 from edgekit.compress.moments import Fit, Moments
+from edgekit.compress.probe import Feed
 from edgekit.compress.prune.coupling import Group, Role
-from edgekit.compress.prune.readers import MAX_TAPS
+from edgekit.compress.prune.product import Product, product_of
 from edgekit.compress.prune.refit import choose
 from edgekit.compress.prune.sampling import SampleSplit, some_rows
 from edgekit.compress.prune.watch import Watch
 from edgekit.core.progress import Progress
 from edgekit.graph.model import Graph, Model, Op, Tensor
-from edgekit.graph.ops import activation_of, bias_of, weights_of
 
 Floats = npt.NDArray[np.float32]
 
@@ -56,34 +56,25 @@ def repair(original: Model, changed: Model, cut: Cut, samples: SampleSplit, prog
     Given   x ─ [pruned] ─ x' ─ W ─ y     and what the original computes there, z ─ W ─ t
     Result  W and its bias such that y is closest to t, where that holds on held out samples too
 
-    Behind a sum the fit makes up for what the other side still lacks. Returns the names of the layers that were refitted.
+    Before a sum the fit makes up for what the other side lacks. Returns the names of the layers that were refitted.
     """
     layers = _behind(changed.main, cut.readers())
     originals = {op.name: op for op in original.main.ops}
     done = []
     progress.start("refit", len(layers) * samples.count)
     try:
-        for op in layers:
-            if _refit(_Pair(original, changed, originals[op.name], op, cut), samples, progress):
-                done.append(op.name)
+        for product in layers:
+            before = product_of(originals[product.op.name])
+            if before is not None:
+                rig = _Rig((original, changed), before, product, cut)
+                done += [product.op.name] if _refit(rig, product, samples, progress) else []
     finally:
         progress.finish()
     return tuple(done)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Pair:
-    """A layer in the original and in the changed model."""
-
-    original: Model
-    changed: Model
-    before: Op
-    after: Op
-    cut: Cut
-
-
-def _behind(graph: Graph, readers: set[str]) -> list[Op]:
-    """The layers that can be fitted among those whose inputs have changed."""
+def _behind(graph: Graph, readers: set[str]) -> list[Product]:
+    """The products with weights and bias of their own among those whose inputs have changed."""
     users = graph.readers()
     touched: set[Tensor] = set()
     found = []
@@ -91,62 +82,55 @@ def _behind(graph: Graph, readers: set[str]) -> list[Op]:
         if op.name not in readers and not any(t in touched for t in op.inputs if t is not None):
             continue
         touched |= set(op.outputs)
-        weights, bias = weights_of(op) if is_linear(op) else None, bias_of(op) if is_linear(op) else None
-        own = all(t is not None and t.buffer.data is not None and len(users[t]) == 1 for t in (weights, bias))
-        if own and activation_of(op) not in graph.inputs and to_matrix(op, weights.data).shape[1] <= MAX_TAPS:
-            found.append(op)
+        product = product_of(op)
+        if product is None or product.bias is None:
+            continue
+        if len(users[product.weights]) == len(users[product.bias]) == 1:
+            found.append(product)
     return found
-
-
-def _refit(pair: _Pair, samples: SampleSplit, progress: Progress) -> bool:
-    """Whether the layer has new weights."""
-    op = pair.after
-    weights, bias = weights_of(op), bias_of(op)
-    assert weights is not None and bias is not None
-    matrix = to_matrix(op, np.asarray(weights.data, np.float64))
-    start = Fit(matrix, to_outputs(op, np.asarray(bias.data, np.float64)))
-    fitting, held_out = (Moments(groups_of(op), matrix.shape[1], matrix.shape[2]) for _ in range(2))
-    rig = _Rig(pair)
-    for number, feed in enumerate(samples.all()):
-        x, wanted = rig.see(feed, number)
-        (held_out if samples.is_held_out(number) else fitting).add(x, wanted)
-        progress.advance()
-    choice = choose(fitting, held_out, start)
-    if choice.is_better:
-        weights.set_data(to_weights(op, choice.fit.weights).astype(np.float32))
-        bias.set_data(choice.fit.bias.reshape(bias.shape).astype(np.float32))
-    return choice.is_better
 
 
 class _Rig:
     """A layer's inputs in the changed model, and the outputs that it should have before its activation function."""
 
-    def __init__(self, pair: _Pair) -> None:
-        self._pair = pair
-        before, after = pair.before, pair.after
-        main, changed = pair.original.main, pair.changed.main
-        partner = _partner(main, before)
-        watched = [activation_of(before), *([partner] if partner else [])]
-        twins = {t.name: t for t in changed.tensors}
-        mirrored = [activation_of(after), *([twins[partner.name]] if partner else [])]
-        self._original, self._changed = Watch(pair.original, watched), Watch(pair.changed, mirrored)
-        self._kept = pair.cut.kept(before.outputs[0], -1)
-        self._matrix = to_matrix(before, np.asarray(weights_of(before).data, np.float32))
-        self._bias = to_outputs(before, np.asarray(bias_of(before).data, np.float32))
+    def __init__(self, models: tuple[Model, Model], before: Product, after: Product, cut: Cut) -> None:
+        original, changed = models
+        self._before, self._after = before, after
+        self._kept = cut.kept(before.op.outputs[0], -1)
+        self._matrix, self._shift = before.matrix.astype(np.float32), before.shift.astype(np.float32)[:, None]
+        self._partner = _partner(original.main, before.op)
+        twins = {t.name: t for t in changed.main.tensors}
+        self._twin = twins[self._partner.name] if self._partner else None
+        self._original = Watch(original, [t for t in (before.data, self._partner) if t])
+        self._changed = Watch(changed, [t for t in (after.data, self._twin) if t])
 
-    def see(self, feed: Mapping[str, npt.NDArray[np.generic]], number: int) -> tuple[Floats, Floats]:
+    def see(self, feed: Feed, number: int) -> tuple[Floats, Floats]:
         """(groups, rows, taps) of the changed model and (groups, rows, outputs) that are wanted."""
-        before, after = self._pair.before, self._pair.after
-        z, *others = self._original.see(feed)
-        x, *mirrored = self._changed.see(feed)
-        keep = some_rows(positions(after), number)
-        wanted = rows(before, np.asarray(z, np.float32), keep) @ self._matrix + self._bias[:, None]
+        before, after = self._before, self._after
+        z, x = self._original.see(feed), self._changed.see(feed)
+        keep = some_rows(positions(after.op), number)
+        wanted = rows(before.op, np.asarray(z[before.data], np.float32), keep) @ self._matrix + self._shift
         flat = wanted.transpose(1, 0, 2).reshape(len(keep), -1)[:, self._kept]
-        if others:
-            lack = others[0].reshape(-1, others[0].shape[-1])[keep][:, self._kept]
-            flat = flat + lack - mirrored[0].reshape(-1, mirrored[0].shape[-1])[keep]
-        split = flat.reshape(len(keep), groups_of(after), -1).transpose(1, 0, 2)
-        return rows(after, np.asarray(x, np.float32), keep), split
+        if self._partner and self._twin:
+            theirs, ours = np.asarray(z[self._partner], np.float32), np.asarray(x[self._twin], np.float32)
+            flat = flat + theirs.reshape(-1, theirs.shape[-1])[keep][:, self._kept]
+            flat = flat - ours.reshape(-1, ours.shape[-1])[keep]
+        split = flat.reshape(len(keep), groups_of(after.op), -1).transpose(1, 0, 2)
+        return rows(after.op, np.asarray(x[after.data], np.float32), keep), split
+
+
+def _refit(rig: _Rig, product: Product, samples: SampleSplit, progress: Progress) -> bool:
+    """Whether the layer has new weights."""
+    start = Fit(product.matrix, product.shift)
+    groups, taps, outputs = start.weights.shape
+    fitting, held_out = Moments(groups, taps, outputs), Moments(groups, taps, outputs)
+    for number, feed in enumerate(samples.all()):
+        (held_out if samples.is_held_out(number) else fitting).add(*rig.see(feed, number))
+        progress.advance()
+    choice = choose(fitting, held_out, start)
+    if choice.is_better:
+        product.set(choice.fit)
+    return choice.is_better
 
 
 def _partner(graph: Graph, op: Op) -> Tensor | None:

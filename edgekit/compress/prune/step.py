@@ -9,7 +9,7 @@ from edgekit.compress.prune.decide import decide
 from edgekit.compress.prune.options import PruneOptions
 from edgekit.compress.prune.plan import PrunePlan
 from edgekit.compress.prune.remove import without_units
-from edgekit.compress.step import Setting
+from edgekit.compress.step import Aim, Setting
 from edgekit.core.errors import ModelError, UsageError
 from edgekit.graph.check import check
 from edgekit.graph.model import Model
@@ -21,6 +21,7 @@ class PruneChannels:
     """Fewer channels, chosen by what they are worth, the layers behind them refitted. See `PruneOptions`."""
 
     name: str = "prune-channels"
+    aim: Aim = Aim.SMALLER
 
     def options(self, mapping: Mapping[str, object]) -> PruneOptions:
         """Options from plain values. Raises UsageError."""
@@ -44,7 +45,7 @@ class PruneChannels:
             )
 
     def plan(self, model: Model, options: PruneOptions, setting: Setting) -> PrunePlan:
-        """Decide which channels go, and fit the layers behind them. Raises UsageError where the goal is out of reach."""
+        """Decide which channels go, and fit the layers behind. Raises UsageError where the goal is out of reach."""
         self.requires(model, options, setting)
         return decide(model, options, setting)
 
@@ -55,7 +56,7 @@ class PruneChannels:
         for new in plan.weights:
             tensor = tensors.get(new.tensor)
             if tensor is None or tensor.shape != new.values.shape:
-                raise ModelError(f"The plan has weights for '{new.tensor}', which the model does not have in that shape.")
+                raise ModelError(f"The plan's weights for '{new.tensor}' do not fit the model.")
             tensor.set_data(new.values)
         check(result)
         return result

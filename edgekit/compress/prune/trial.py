@@ -1,4 +1,4 @@
-"""A model with fewer channels, tried out without being cut: what its outputs would be, and what each group's loss is."""
+"""A model with fewer channels, tried out without being cut: what its outputs would be, and what each group loses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekit.compress.linear import to_outputs, to_weights
+from edgekit.compress.moments import Fit
 from edgekit.compress.prune.allocation import Curve, levels
 from edgekit.compress.prune.coupling import Group, Role
 from edgekit.compress.prune.importance import (
@@ -19,11 +19,11 @@ from edgekit.compress.prune.importance import (
     taken_over,
 )
 from edgekit.compress.prune.judge import Judge
+from edgekit.compress.prune.product import product_of
 from edgekit.compress.prune.readers import Reading
 from edgekit.compress.prune.remove import without_units
 from edgekit.core.progress import Progress, tracked
 from edgekit.graph.model import Model, Op
-from edgekit.graph.ops import bias_of, weights_of
 
 Gone = Mapping[str, Sequence[int]]
 
@@ -89,14 +89,14 @@ class Trial:
         by_op: dict[str, list[tuple[Reading, Sequence[int]]]] = {}
         for group in self.groups:
             for reading in self.readings[group.name] if gone.get(group.name) else ():
-                by_op.setdefault(reading.op.name, []).append((reading, gone[group.name]))
+                by_op.setdefault(reading.op, []).append((reading, gone[group.name]))
         for name, pairs in by_op.items():
             _take_over(ops[name], pairs)
         return clone
 
     def _is_covered(self, group: Group) -> bool:
         readers = {p.op for p in group.parts if p.role is Role.CONSUMES}
-        return bool(readers) and readers <= {r.op.name for r in self.readings[group.name]}
+        return bool(readers) and readers <= {r.op for r in self.readings[group.name]}
 
     def _magnitudes(self, group: Group) -> Doubles:
         """(units,) the mean absolute weight that makes each, in shares of each tensor's."""
@@ -132,15 +132,12 @@ def orders(trial: Trial, importance: Importance, progress: Progress) -> dict[str
 
 def _take_over(op: Op, pairs: Sequence[tuple[Reading, Sequence[int]]]) -> None:
     """New weights and bias for an operator that reads units which go; it may read those of several groups."""
-    weights, bias = weights_of(op), bias_of(op)
-    assert weights is not None
+    product = product_of(op)
+    assert product is not None
     matrices, shifts = [], []
     for number, reader in enumerate(pairs[0][0].readers):
         taps = [r.readers[number].taps[np.isin(r.readers[number].units, list(units))].ravel() for r, units in pairs]
         matrix, shift = taken_over(reader, np.concatenate(taps))
         matrices.append(matrix)
         shifts.append(shift)
-    weights.set_data(to_weights(op, np.stack(matrices)).astype(np.float32))
-    if bias is not None and bias.data is not None:
-        changed = to_outputs(op, bias.data.astype(np.float64)) + np.stack(shifts)
-        bias.set_data(changed.reshape(bias.shape).astype(np.float32))
+    product.set(Fit(np.stack(matrices), product.shift + np.stack(shifts)))

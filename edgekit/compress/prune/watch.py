@@ -17,14 +17,22 @@ class Watch:
 
     Args:
         model: takes the feeds.
-        tensors: of its main graph, each computed by an operator.
+        tensors: of its main graph: inputs, or what an operator computes.
     """
 
     def __init__(self, model: Model, tensors: Sequence[Tensor]) -> None:
-        part = cut(model, model.main.inputs, tensors)
+        fed = {port.tensor: port.name for port in model.inputs()}
+        self._fed = {t: fed[t] for t in tensors if t in fed}
+        self._computed = [t for t in dict.fromkeys(tensors) if t not in fed]
         self._names = {port.name: port.tensor.name for port in model.inputs()}
-        self._probe = Probe(part, part.main.outputs)
+        if self._computed:
+            part = cut(model, model.main.inputs, self._computed)
+            self._probe = Probe(part, part.main.outputs)
 
-    def see(self, feed: Feed) -> list[npt.NDArray[np.generic]]:
-        """What they hold, in the order of `tensors`."""
-        return self._probe.see({self._names[name]: values for name, values in feed.items()})
+    def see(self, feed: Feed) -> dict[Tensor, npt.NDArray[np.generic]]:
+        """What they hold."""
+        seen = {tensor: feed[name] for tensor, name in self._fed.items()}
+        if self._computed:
+            values = self._probe.see({self._names[name]: array for name, array in feed.items()})
+            seen |= zip(self._computed, values, strict=True)
+        return seen
