@@ -50,3 +50,6 @@ STEPS: Registry[Step[Any, Any]] = Registry(
         ),
     },
 )
+
+LEARNING = frozenset({"distill"})
+"""Those that train on samples for many rounds, and so come to know them: none may be among the evaluation's."""
