@@ -9,6 +9,7 @@ import numpy as np
 
 from edgekit.compress.prune.chosen import Kept, choose
 from edgekit.compress.prune.operands import Axes, rewrite
+from edgekit.compress.prune.shape_chains import restate
 from edgekit.compress.prune.trace import Place, is_vector
 from edgekit.graph.check import check
 from edgekit.graph.model import Graph, Model, Op, Tensor
@@ -24,7 +25,7 @@ def without_units(model: Model, gone: Mapping[str, Sequence[int]]) -> Model:
         gone: unit numbers by the name of their group, as `couple` gives them.
 
     Names, order and shapes of inputs and outputs stay. Raises ModelError for a group that the model has not
-    or that is pinned, for a unit that the group has not, and where no unit of a group would stay.
+    or that is pinned, for a unit that the group has not, and where nothing of a tensor would stay.
     """
     chosen = choose(model, gone)
     graph = chosen.model.main
@@ -35,6 +36,7 @@ def without_units(model: Model, gone: Mapping[str, Sequence[int]]) -> Model:
             shrink(tensor, axis, mask)
     for op in graph.ops:
         rewrite(graph, op, kept)
+    restate(graph)
     graph.sweep()
     check(chosen.model)
     return chosen.model

@@ -148,6 +148,31 @@ def flattened_by_dense() -> Model:
     return net.model(net.dense(net.dense(net.pool(net.conv(x, 6), size=4), 9), 4))
 
 
+def flattened_by_its_shape() -> Model:
+    """As a converter writes a flatten layer, and a transposed convolution whose size follows its input's."""
+    net, x = _image()
+    a = _with_computed_shape(net, net.pool(net.conv(x, 6), size=4), (24,))
+    b = net.transposed(net.conv(x, 4), 5)
+    wide = net.graph.ops.pop()
+    sizes = _computed_sizes(net, x, b.shape[1:])
+    wide.inputs[0] = sizes
+    net.graph.ops.append(wide)
+    return net.model(net.dense(a, 4), net.conv(b, 3))
+
+
+def _with_computed_shape(net: Net, x: Tensor, rest: tuple[int, ...]) -> Tensor:
+    return net.plain("RESHAPE", [x, _computed_sizes(net, x, rest)], (1, *rest), options("ReshapeOptions"))
+
+
+def _computed_sizes(net: Net, x: Tensor, rest: tuple[int, ...]) -> Tensor:
+    shape = net.plain("SHAPE", [x], (4,), options("ShapeOptions", outType=2), DType.INT32)
+    batch = net.strided(shape, (0,), (1,), (), shrinkAxisMask=1)
+    batch.dtype = DType.INT32
+    opts = options("PackOptions", axis=0, valuesCount=1 + len(rest))
+    sizes = [net.numbers(f"size{len(net.graph.ops)}", n) for n in rest]
+    return net.plain("PACK", [batch, *sizes], (1 + len(rest),), opts, DType.INT32)
+
+
 def concatenated() -> Model:
     net, x = _image()
     a, b, c = net.conv(x, 6), net.conv(x, 4), net.conv(x, 5, size=1)
@@ -238,6 +263,24 @@ def shuffled() -> Model:
     a = net.conv(net.conv(x, 12), 12, groups=3)
     a = net.transpose(net.reshape(a, 1, 8, 8, 3, 4), 0, 1, 2, 4, 3)
     return _read(net, net.conv(net.reshape(a, 1, 8, 8, 12), 12, groups=3))
+
+
+def group_norm() -> Model:
+    """Statistics over the channels of a group: whole groups can go."""
+    net, x = _image()
+    apart = net.reshape(net.conv(x, 12, act=0), 1, 64, 4, 3)
+    centred = net.binary("SUB", apart, net.reduce(apart, (1, 3), keep=True))
+    spread = net.binary("ADD", net.reduce(net.unary("SQUARE", centred, options("SquareOptions")), (1, 3), keep=True),
+                        net.constant("epsilon", 0.01))  # fmt: skip
+    even = net.binary("MUL", centred, net.unary("RSQRT", spread))
+    return _read(net, net.binary("MUL", net.reshape(even, 1, 8, 8, 12), net.weights("gamma", 12)))
+
+
+def reversed_channels() -> Model:
+    net, x = _image()
+    a = net.conv(x, 7)
+    axes = net.numbers("axes", [2, 3])
+    return _read(net, net.conv(net.plain("REVERSE_V2", [a, axes], a.shape, options("ReverseV2Options")), 5))
 
 
 def blocks() -> Model:
@@ -445,9 +488,9 @@ FAMILIES: dict[str, Family] = {
     for f in (
         conv_net, text_net, plain_and_dilated, grouped, grouped_one_by_one, depthwise_multiplied,
         depthwise_of_the_input, depthwise_of_one_channel, transposed, conv_3d, residual_adds, broadcasts,
-        shared_vector, shared_matrix, not_zero_at_zero, activations, elu, flattened, flattened_by_dense, concatenated,
+        shared_vector, shared_matrix, not_zero_at_zero, activations, elu, flattened, flattened_by_dense, flattened_by_its_shape, concatenated,
         dense_block, joined_in_space, split_parts, gated_linear_unit, sliced, padded, padded_shortcut, pooled, reduced,
-        rearranged, channels_first_flattened, shuffled, blocks, space_and_batch, attention, attention_of_one_head,
+        rearranged, channels_first_flattened, shuffled, group_norm, reversed_channels, blocks, space_and_batch, attention, attention_of_one_head,
         attention_packed, matmul_with_constants, mixer, embedded_by_lookup, tied_embedding, gathered, packed, repeated,
         selected, half_weights, lstm, lstm_projected, rnn, gru_unrolled,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgekit.compress.prune.coupling import Group, couple
+from edgekit.compress.prune.coupling import Group, Role, couple
 from edgekit.compress.prune.remove import without_units
 from edgekit.compress.prune.silence import with_zero_units
 from edgekit.graph.codec import read, write
@@ -56,3 +56,16 @@ def _random(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -
     if dtype.kind in "iu":
         return rng.integers(0, 10, shape).astype(dtype)
     return rng.normal(0, 1, shape).astype(dtype)
+
+
+def zero_at_origin(model: Model, gone: dict[str, list[int]]) -> Model:
+    """The model with the weights and the bias that make these units at zero: the same as long as zero stays zero."""
+    clone = model.clone()
+    tensors = {t.name: t for t in clone.main.tensors}
+    for group in couple(clone):
+        for part in group.parts:
+            if part.role is Role.PRODUCES and group.name in gone:
+                data = np.array(tensors[part.tensor].data)
+                np.moveaxis(data, part.axis, 0)[part.places[gone[group.name]].ravel()] = 0
+                tensors[part.tensor].set_data(data)
+    return clone
