@@ -194,8 +194,8 @@ def _source(script: str) -> str:
 CONTENDERS = (
     *(by_edgekit(name) for name in ("float16", "dynamic", "int8", "int16x8", "int4")),
     *(by_edgekit(name) for name in ("int8-repaired", "int16x8-repaired", "int4-repaired", "dead-channels", CHOSEN)),
-    *(by_edgekit(name, many=True) for name in ("macs-75", "macs-50", "macs-50-int8")),
-    *(by_edgekit(name, many=True) for name in ("macs-50-distilled", "macs-50-distilled-int8", "slim-int8", "tiny")),
+    *(by_edgekit(name, many=True) for name in ("macs-75", "macs-50", "slim-int8")),
+    *(by_edgekit(name, many=True) for name in ("macs-50-distilled", "macs-50-distilled-int8", "tiny")),
     *(by_edgekit(name, many=True, suits=_is_text) for name in ("slim-text", "text-10")),
     *(converter(scheme) for scheme in ("float16", "dynamic", "int8", "16x8")),
     library("wi8-ai8"),
