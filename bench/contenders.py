@@ -183,6 +183,14 @@ def _is_keras(case: Case) -> bool:
     return case.path.suffix in {".keras", ".h5"}
 
 
+def _is_small_image(case: Case) -> bool:
+    return case.name.startswith("cifar") or case.name == "resnet8"
+
+
+def _is_other(case: Case) -> bool:
+    return not _is_small_image(case)
+
+
 def _is_text(case: Case) -> bool:
     return case.name.startswith("sst2")
 
@@ -195,7 +203,12 @@ CONTENDERS = (
     *(by_edgekit(name) for name in ("float16", "dynamic", "int8", "int16x8", "int4")),
     *(by_edgekit(name) for name in ("int8-repaired", "int16x8-repaired", "int4-repaired", "dead-channels", CHOSEN)),
     *(by_edgekit(name, many=True) for name in ("macs-75", "macs-50", "slim-int8")),
-    *(by_edgekit(name, many=True) for name in ("macs-50-distilled", "macs-50-distilled-int8", "tiny")),
+    *(
+        by_edgekit(f"macs-50-distilled{suffix}", True, suits)
+        for kind, suits in (("", _is_other), ("-images", _is_small_image))
+        for suffix in (kind, f"{kind}-int8")
+    ),
+    by_edgekit("tiny", many=True),
     *(by_edgekit(name, many=True, suits=_is_text) for name in ("slim-text", "text-10")),
     *(converter(scheme) for scheme in ("float16", "dynamic", "int8", "16x8")),
     library("wi8-ai8"),
