@@ -11,6 +11,7 @@ import numpy as np
 
 from edgekit.compress.registry import STEPS
 from edgekit.compress.step import Setting
+from edgekit.core.errors import EdgekitError
 from edgekit.graph.check import check
 from edgekit.graph.codec import read, write
 from edgekit.graph.model import Model
@@ -104,3 +105,8 @@ def assert_promise(model: Model, before: bytes, result: Model, feeds: Feeds) -> 
         mine, theirs = found.run_float(feed), wanted.run_float(feed)
         assert {n: v.shape for n, v in mine.items()} == {n: v.shape for n, v in theirs.items()}
         assert all(np.isfinite(v).all() for v in mine.values())
+
+
+def told(error: EdgekitError) -> bool:
+    """Whether it is one sentence for a person."""
+    return bool(error.message) and "\n" not in error.message and "Traceback" not in error.message

@@ -17,16 +17,11 @@ from edgekit.core.progress import Silent
 from edgekit.graph.codec import write
 from edgekit.graph.model import Model
 from tests.property.random_graphs import models
-from tests.property.step_case import CHILDREN, Case, assert_promise, cases, feeds_for
+from tests.property.step_case import CHILDREN, Case, assert_promise, cases, feeds_for, told
 from tests.unit.compress.small import conv_net
 
 EXAMPLES = 12
 few = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), deadline=None)
-
-
-def told(error: EdgekitError) -> bool:
-    """Whether it is one sentence for a person."""
-    return bool(error.message) and "\n" not in error.message and "Traceback" not in error.message
 
 
 def marked(*which: Case) -> list[object]:
