@@ -12,9 +12,29 @@ if TYPE_CHECKING:
 STEPS: Registry[Step[Any, Any]] = Registry(
     "step",
     {
+        "prune-channels": (
+            "edgekit.compress.prune.step:PRUNE_CHANNELS",
+            "fewer channels in coupled layers, those that are missed least, the layers behind them refitted",
+        ),
         "quantize": (
             "edgekit.compress.quantize.step:QUANTIZE",
             "fewer bits for weights and activations, with ranges from edgekit's own calibration",
+        ),
+        "low-rank": (
+            "edgekit.compress.lowrank.step:LOW_RANK",
+            "layers as two smaller ones, by the variance that their outputs lose",
+        ),
+        "reduce-embedding": (
+            "edgekit.compress.embedding.step:REDUCE_EMBEDDING",
+            "token tables with fewer and shorter rows, by how often and by what they are read",
+        ),
+        "repair": (
+            "edgekit.compress.repair.step:REPAIR",
+            "a quantized model's weights and biases refitted to the float model's outputs, layer by layer",
+        ),
+        "distill": (
+            "edgekit.compress.distill.step:DISTILL",
+            "training against the original model, on samples without labels",
         ),
     },
 )

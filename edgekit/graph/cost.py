@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -106,17 +107,19 @@ def activation_peak_bytes(graph: Graph) -> Peak:
     the end;
     variables always. Inputs, outputs and intermediates of an operator live while it runs.
     """
+    live = live_bytes(graph)
+    best = max(live, default=0)
+    return Peak(best, graph.ops[live.index(best)].name if best else "")
+
+
+def live_bytes(graph: Graph) -> tuple[int, ...]:
+    """Bytes of activations that live while each operator runs, as `activation_peak_bytes` counts them."""
     births, deaths = _lifetimes(graph)
     change = [0] * (len(graph.ops) + 2)
     for tensor, birth in births.items():
         change[birth] += tensor.nbytes
         change[deaths.get(tensor, birth) + 1] -= tensor.nbytes
-    best, live, at = 0, 0, -1
-    for position in range(len(graph.ops)):
-        live += change[position]
-        if live > best:
-            best, at = live, position
-    return Peak(best, graph.ops[at].name if at >= 0 else "")
+    return tuple(itertools.accumulate(change[: len(graph.ops)]))
 
 
 def _lifetimes(graph: Graph) -> tuple[dict[Tensor, int], dict[Tensor, int]]:

@@ -26,7 +26,7 @@ _HURTING = 10
 
 def render_analysis(analysis: Analysis, title: str, width: int = WIDTH) -> str:
     """What `edgekit analyze` prints, without a trailing newline."""
-    head = f"{safe(title)}\n{samples_words(analysis)}"
+    head = f"{safe(title)}\n{safe(samples_words(analysis))}"
     facts = [("cost", cost_words(analysis)), ("how", HOW)]
     notes = [("note", line) for line in findings(analysis)]
     parts = [head, pairs(facts, width), _choices(analysis), _hurting(analysis), pairs(notes, width)]
@@ -39,7 +39,7 @@ def _choices(analysis: Analysis) -> str:
     rows = [
         (
             str(place),
-            layer.kind,
+            safe(layer.kind),
             safe(shown_name(layer, 28)),
             format_bytes(layer.weight_bytes),
             format_count(layer.macs),

@@ -44,7 +44,9 @@ def agreement_words(effect: LayerEffect) -> str:
 
 
 def divergence_words(effect: LayerEffect) -> str:
-    """The Kullback-Leibler divergence in nats."""
+    """The Kullback-Leibler divergence in nats; below a ten-thousandth nothing is worth telling apart."""
+    if effect.kl_nats is not None and 0 < effect.kl_nats < 1e-4:
+        return "< 0.0001"
     return number(effect.kl_nats, 2)
 
 

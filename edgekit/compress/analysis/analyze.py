@@ -17,6 +17,7 @@ from edgekit.compress.analysis.change import Change, changed
 from edgekit.compress.analysis.channels import empty_channels, weight_facts
 from edgekit.compress.analysis.choice import Choice
 from edgekit.compress.analysis.error import Distance, Errors, Reading, reading_of
+from edgekit.compress.analysis.kept import Kept, Tally
 from edgekit.compress.analysis.kernels import kernels_for
 from edgekit.compress.analysis.layers import Weighted, find_layers
 from edgekit.compress.analysis.savings import cut_count, is_interface, output_bytes, saving
@@ -26,7 +27,7 @@ from edgekit.compress.calibrate import CalibrateOptions, calibrate
 from edgekit.compress.probe import Feed
 from edgekit.compress.quantize.prepare import with_unique_names
 from edgekit.compress.ranges import Ranges
-from edgekit.compress.step import RangeSource, Samples
+from edgekit.compress.step import Samples, Setting
 from edgekit.core.errors import DatasetError, ModelError
 from edgekit.core.progress import Progress, Silent
 from edgekit.graph.cost import activation_peak_bytes, model_macs, op_macs, weight_bytes
@@ -52,6 +53,7 @@ class AnalyzeOptions:
     """How to analyze."""
 
     samples: Annotated[int, "how many samples each choice is run on, evenly spread; 0 means all"] = 100
+    choices: Annotated[tuple[Choice, ...], "what to try"] = tuple(Choice)
     importance: Annotated[Importance, "mean square of a channel's output, or L2 norm of its weights"] = (
         Importance.ENERGY
     )
@@ -68,30 +70,37 @@ def analyze(
     options: AnalyzeOptions,
     target: Target | None = None,
     progress: Progress | None = None,
-    ranges: RangeSource | None = None,
 ) -> Analysis:
+    """`analyze_in` a setting of these alone."""
+    return analyze_in(model, options, Setting(target=target, samples=samples, progress=progress or Silent()))
+
+
+def analyze_in(model: Model, options: AnalyzeOptions, setting: Setting) -> Analysis:
     """Change one layer at a time, in each way that the target's kernels offer, and look at the model's outputs.
 
     Every layer is met in one walk from front to back: the operators before it have been run once, the tensors that
     live at that point are held, and each choice runs only what lies behind. Changes are simulated in float: weights on
     their grid, the layer's input and output on their calibrated grid; or the channels that go set to zero.
 
+    What is counted is kept in the setting's workspace, layer by layer, and a second call goes on from there.
+
     Raises ModelError where the model is quantized already or has no layer with weights, DatasetError without samples.
     """
-    told = progress or Silent()
-    named = with_unique_names(model)
-    layers = _require_layers(named)
-    if not samples.count:
+    samples, named = setting.samples, with_unique_names(model)
+    layers = require_layers(named)
+    if samples is None or not samples.count:
         raise DatasetError("the analysis has no samples", "give a dataset with at least one")
-    found = ranges(named, options.calibration) if ranges else _calibrated(named, samples, options, told)
+    ranges = setting.ranges(named, options.calibration) if setting.ranges else _calibrated(named, options, setting)
     count = min(samples.count, options.samples or samples.count)
-    seen = watch(named, layers, samples.feeds(found.samples), found.samples, told)
-    work = _Work(named, layers, target, [_changes(named.main, y, seen[y], found, options) for y in layers])
-    work.run(samples.feeds(count), count, told)
-    return _analysis(work, seen, found, count)
+    seen = watch(named, layers, samples.feeds(ranges.samples), ranges.samples, setting.progress)
+    changes = [_changes(named.main, y, seen[y], ranges, options) for y in layers]
+    work = _Work(named, layers, changes, options.choices, setting.target)
+    work.run(samples.feeds(count), count, setting)
+    return _analysis(work, seen, ranges, count)
 
 
-def _require_layers(model: Model) -> tuple[Weighted, ...]:
+def require_layers(model: Model) -> tuple[Weighted, ...]:
+    """The layers to analyze. Raises ModelError where the model is quantized already or has none."""
     if not is_float(model):
         raise ModelError(
             "the model is quantized already, and an analysis needs the float model that it was made of",
@@ -106,9 +115,11 @@ def _require_layers(model: Model) -> tuple[Weighted, ...]:
     return layers
 
 
-def _calibrated(model: Model, samples: Samples, options: AnalyzeOptions, progress: Progress) -> Ranges:
-    total = min(samples.count, options.calibration.limit or samples.count)
-    return calibrate(model, samples.feeds(options.calibration.limit), options.calibration, progress, total)
+def _calibrated(model: Model, options: AnalyzeOptions, setting: Setting) -> Ranges:
+    samples, wanted = setting.samples, options.calibration
+    assert samples is not None
+    total = min(samples.count, wanted.limit or samples.count)
+    return calibrate(model, samples.feeds(wanted.limit), wanted, setting.progress, total)
 
 
 def _changes(graph: Graph, layer: Weighted, seen: Seen, ranges: Ranges, options: AnalyzeOptions) -> tuple[Change, ...]:
@@ -117,7 +128,7 @@ def _changes(graph: Graph, layer: Weighted, seen: Seen, ranges: Ranges, options:
     return tuple(
         Change(choice, dict(ranges.by_tensor), order, cut_count(layer.channels, choice))
         for choice in _offered(graph, layer)
-        if choice is not Choice.FLOAT
+        if choice is not Choice.FLOAT and choice in options.choices
     )
 
 
@@ -137,67 +148,66 @@ def _importance(layer: Weighted, seen: Seen, how: Importance) -> npt.NDArray[np.
 
 
 class _Work:
-    """The changes still to be run, and what came of those that were."""
+    """The changes to be run, and what came of those that were."""
 
     def __init__(
-        self, model: Model, layers: Sequence[Weighted], target: Target | None, changes: list[tuple[Change, ...]]
+        self,
+        model: Model,
+        layers: Sequence[Weighted],
+        changes: list[tuple[Change, ...]],
+        choices: tuple[Choice, ...],
+        target: Target | None,
     ) -> None:
-        self.model, self.layers, self.target = model, layers, target
+        self.model, self.layers, self.choices, self.target = model, layers, choices, target
         self.readings = {t.name: reading_of(model.main, t) for t in reached(model.main, 0)}
         self.macs = 0
-        self.errors: list[dict[Choice, Errors]] = []
+        self.tallies: list[Tally] = []
         self._changes = changes
         self._stateful = any(t.is_variable for t in model.main.tensors)
         for layer, possible in zip(layers, changes, strict=True):
-            names = [t.name for t in reached(model.main, layer.position)]
-            runs = [c.choice for c in possible if self.verdict_level(layer, c.choice) is not Level.CANNOT]
-            self.errors.append({choice: Errors({n: self.readings[n] for n in names}) for choice in runs})
+            readings = {t.name: self.readings[t.name] for t in reached(model.main, layer.position)}
+            runs = [c.choice for c in possible if kernels_for(layer, c.choice, target).level is not Level.CANNOT]
+            self.tallies.append(Tally({choice: Errors(readings) for choice in runs}))
 
     @property
     def classes(self) -> bool:
         """Whether an output is a list of class scores."""
         return any(r is not Reading.VALUES for r in self.readings.values())
 
-    def verdict_level(self, layer: Weighted, choice: Choice) -> Level:
-        """How the target runs a choice."""
-        return kernels_for(layer, choice, self.target).level
-
-    def run(self, feeds: Iterator[Feed], count: int, progress: Progress) -> None:
-        """All changes on all samples, so many at once as `HELD_BYTES` allows."""
-        blocks = -(-count // _block(self.model.main))
-        progress.start("analyzing layers", blocks * len(self.layers))
+    def run(self, feeds: Iterator[Feed], count: int, setting: Setting) -> None:
+        """All changes on all samples, so many at once as `HELD_BYTES` allows; what is kept is not run again."""
+        size = _block(self.model.main)
+        blocks, kept = -(-count // size), Kept(setting.workspace)
+        for number, tally in enumerate(self.tallies):
+            kept.load(number, tally)
+        setting.progress.start("analyzing layers", blocks * len(self.layers))
         try:
-            while block := list(islice(feeds, _block(self.model.main))):
-                self._run_block(block, progress)
+            for block in range(blocks):
+                self._run_block(Walk(self.model, islice(feeds, size)), block, kept, setting.progress)
         finally:
-            progress.finish()
+            setting.progress.finish()
+        self.macs += sum(tally.macs for tally in self.tallies)
 
-    def _run_block(self, block: Sequence[Feed], progress: Progress) -> None:
-        walk = Walk(self.model, block)
+    def _run_block(self, walk: Walk, block: int, kept: Kept, progress: Progress) -> None:
         graph = self.model.main
         whole = Runner(cut(self.model, graph.inputs, reached(graph, 0)), self._stateful)
         references = [whole.run(held) for held in walk.held]
-        self.macs += model_macs(self.model) * len(block)
-        for layer, possible, errors in zip(self.layers, self._changes, self.errors, strict=True):
+        for number, (layer, tally) in enumerate(zip(self.layers, self.tallies, strict=True)):
             walk.advance(layer.position)
-            self._run_layer(walk, layer, [c for c in possible if c.choice in errors], errors, references)
+            if tally.blocks <= block:
+                self._run_layer(walk, number, references)
+                tally.blocks = block + 1
+                kept.save(number, tally)
             progress.advance()
-        self.macs += walk.macs
+        self.macs += walk.macs + model_macs(self.model) * len(references)
 
-    def _run_layer(
-        self,
-        walk: Walk,
-        layer: Weighted,
-        possible: Sequence[Change],
-        errors: dict[Choice, Errors],
-        references: Sequence[Held],
-    ) -> None:
-        rest = walk.rest()
-        self.macs += model_macs(rest) * len(walk.held) * len(possible)
-        for change in possible:
+    def _run_layer(self, walk: Walk, number: int, references: Sequence[Held]) -> None:
+        layer, tally, rest = self.layers[number], self.tallies[number], walk.rest()
+        for change in (c for c in self._changes[number] if c.choice in tally.errors):
             runner = Runner(changed(rest, layer, change), self._stateful)
+            tally.macs += model_macs(rest) * len(references)
             for held, reference in zip(walk.held, references, strict=True):
-                errors[change.choice].add(reference, runner.run(held))
+                tally.errors[change.choice].add(reference, runner.run(held))
 
 
 def _block(graph: Graph) -> int:
@@ -210,8 +220,8 @@ def _analysis(work: _Work, seen: dict[Weighted, Seen], ranges: Ranges, count: in
     graph, macs = work.model.main, model_macs(work.model)
     peak = activation_peak_bytes(graph).op_name
     layers = tuple(
-        _layer(work, layer, seen[layer], ranges, errors, peak)
-        for layer, errors in zip(work.layers, work.errors, strict=True)
+        _layer(work, layer, seen[layer], ranges, tally.errors, peak)
+        for layer, tally in zip(work.layers, work.tallies, strict=True)
     )
     spent = work.macs + macs * 2 * ranges.samples  # calibration and the watch
     return Analysis(
@@ -247,7 +257,9 @@ def _layer(work: _Work, layer: Weighted, seen: Seen, ranges: Ranges, errors: dic
         input_facts=seen.input.facts(ranges.by_tensor.get(source.name)) if seen.input and source else None,
         output_facts=seen.output.facts(ranges.by_tensor.get(seen.name)),
         effects=tuple(
-            _effect(graph, layer, choice, work.target, distances.get(choice)) for choice in _offered(graph, layer)
+            _effect(graph, layer, choice, work.target, distances.get(choice))
+            for choice in _offered(graph, layer)
+            if choice in work.choices
         ),
     )
 

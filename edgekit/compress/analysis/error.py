@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -68,32 +68,34 @@ class Distance:
     kl_nats: float | None = None
 
 
-class OutputError:
-    """The error of one output."""
+@dataclass(frozen=True, slots=True)
+class OutputSums:
+    """What was counted of one output: powers of signal and error, and of class scores the rows, how many of them keep
+    their top class, and the divergence."""
 
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
-        self._signal = self._noise = self._kl = 0.0
-        self._rows = self._same = 0
-
-    def add(self, reference: Array, changed: Array) -> None:
-        """Count one sample."""
-        a, b = np.asarray(reference, np.float64).reshape(-1), np.asarray(changed, np.float64).reshape(-1)
-        self._signal += float(a @ a)
-        self._noise += float((b - a) @ (b - a))
-        if self._reading is Reading.VALUES:
-            return
-        p, q = probabilities(reference, self._reading), probabilities(changed, self._reading)
-        self._rows += len(p)
-        self._same += int(np.count_nonzero(p.argmax(axis=1) == q.argmax(axis=1)))
-        self._kl += float((p * (np.log(np.maximum(p, _LEAST)) - np.log(np.maximum(q, _LEAST)))).sum())
+    signal: float = 0.0
+    noise: float = 0.0
+    rows: int = 0
+    same: int = 0
+    kl_nats: float = 0.0
 
     def distance(self) -> Distance:
-        """What was counted."""
-        sqnr = decibels(self._signal, self._noise)
-        if not self._rows:
+        """The measures."""
+        sqnr = decibels(self.signal, self.noise)
+        if not self.rows:
             return Distance(sqnr)
-        return Distance(sqnr, self._same / self._rows, max(self._kl / self._rows, 0.0))
+        return Distance(sqnr, self.same / self.rows, max(self.kl_nats / self.rows, 0.0))
+
+    def with_sample(self, reference: Array, changed: Array, reading: Reading) -> OutputSums:
+        """These sums with one sample more."""
+        a, b = np.asarray(reference, np.float64).reshape(-1), np.asarray(changed, np.float64).reshape(-1)
+        powers = replace(self, signal=self.signal + float(a @ a), noise=self.noise + float((b - a) @ (b - a)))
+        if reading is Reading.VALUES:
+            return powers
+        p, q = probabilities(reference, reading), probabilities(changed, reading)
+        kl = float((p * (np.log(np.maximum(p, _LEAST)) - np.log(np.maximum(q, _LEAST)))).sum())
+        same = int(np.count_nonzero(p.argmax(axis=1) == q.argmax(axis=1)))
+        return replace(powers, rows=self.rows + len(p), same=self.same + same, kl_nats=self.kl_nats + kl)
 
 
 def decibels(signal: float, noise: float) -> float:
@@ -104,25 +106,21 @@ def decibels(signal: float, noise: float) -> float:
 
 
 class Errors:
-    """The errors of all outputs that a changed layer can reach."""
+    """The errors of all outputs that a changed layer can reach; `sums` by the outputs' names."""
 
     def __init__(self, readings: Mapping[str, Reading]) -> None:
-        self._outputs = {name: OutputError(reading) for name, reading in readings.items()}
+        self._readings = readings
+        self.sums: dict[str, OutputSums] = {name: OutputSums() for name in readings}
 
     def add(self, reference: Mapping[str, Array], changed: Mapping[str, Array]) -> None:
         """Count one sample: outputs by name."""
-        for name, error in self._outputs.items():
-            error.add(reference[name], changed[name])
+        for name, reading in self._readings.items():
+            self.sums[name] = self.sums[name].with_sample(reference[name], changed[name], reading)
 
     def worst(self) -> Distance:
         """The worst of each measure over the outputs; no output, no error."""
-        found = [error.distance() for error in self._outputs.values()]
+        found = [sums.distance() for sums in self.sums.values()]
         agreements = [d.agreement for d in found if d.agreement is not None]
-        return Distance(
-            min((d.sqnr_db for d in found), default=math.inf), _or_none(agreements, min),
-            _or_none([d.kl_nats for d in found if d.kl_nats is not None], max),
-        )  # fmt: skip
-
-
-def _or_none(values: Sequence[float], pick: Any) -> float | None:
-    return float(pick(values)) if values else None
+        divergences = [d.kl_nats for d in found if d.kl_nats is not None]
+        sqnr = min((d.sqnr_db for d in found), default=math.inf)
+        return Distance(sqnr, min(agreements, default=None), max(divergences, default=None))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edgekit.compress.calibrate import threads_for
 from edgekit.graph.codec import write
 from edgekit.graph.cost import model_macs
 from edgekit.graph.cut import cut
@@ -81,7 +82,7 @@ class Runner:
     """A part of a model, ready to run; samples are independent of one another."""
 
     def __init__(self, part: Model, stateful: bool) -> None:
-        self._runtime = LiteRT(write(part))
+        self._runtime = LiteRT(write(part), threads=threads_for(part))
         self._stateful = stateful
 
     def run(self, feed: Mapping[str, Array]) -> Held:
@@ -89,8 +90,3 @@ class Runner:
         if self._stateful:
             self._runtime.reset_variables()
         return self._runtime.run(feed)
-
-
-def names(tensors: Sequence[Tensor]) -> tuple[str, ...]:
-    """Their names."""
-    return tuple(t.name for t in tensors)

@@ -134,7 +134,8 @@ def _group(places: list[tuple[Place, npt.NDArray[np.intp]]], roots: tuple[int, .
 def _positions(ids: npt.NDArray[np.intp], roots: tuple[int, ...]) -> npt.NDArray[np.intp]:
     """The positions of each root: (roots, k)."""
     order = np.argsort(ids, kind="stable")
-    return np.stack([order[slice(*np.searchsorted(ids[order], [r, r + 1]))] for r in roots])
+    first, behind = (np.searchsorted(ids[order], roots, side) for side in ("left", "right"))
+    return order[first[:, None] + np.arange(behind[0] - first[0])]
 
 
 def _renamed(found: list[Member]) -> list[Member]:

@@ -37,13 +37,13 @@ class Units:
 
     def unite(self, a: Ids, b: Ids, why: str) -> None:
         """Makes each of `a` one with its partner in `b`; what meets something fixed is pinned, with the reason."""
-        left, right = (self.roots(np.broadcast_to(x, np.broadcast_shapes(a.shape, b.shape)).ravel()) for x in (a, b))
-        pairs = np.unique(np.stack([left, right]), axis=1).T
-        for one, other in pairs[pairs[:, 0] != pairs[:, 1]].tolist():
-            if FIXED in (one, other):
-                self.pin(np.array([max(one, other)]), why)
-            else:
-                self._join(one, other)
+        left, right = np.broadcast_arrays(self.roots(a), self.roots(b))
+        differ = left != right
+        low, high = np.minimum(left, right)[differ], np.maximum(left, right)[differ]
+        self.pin(high[low == FIXED], why)
+        keys = np.unique((low * self._parent.size + high)[low != FIXED])
+        for one, other in zip(*(k.tolist() for k in np.divmod(keys, self._parent.size)), strict=True):
+            self._join(one, other)
 
     def pin(self, ids: Ids, why: str) -> None:
         """Nothing of `ids` may go; the first reason is kept."""
@@ -54,13 +54,20 @@ class Units:
     def reasons(self) -> dict[int, str]:
         """Why a set is pinned, by its root."""
         found: dict[int, str] = {}
-        for number, why in self._pins.items():
-            found.setdefault(int(self.roots(np.array([number]))[0]), why)
+        roots = self.roots(np.array(list(self._pins), np.intp)).tolist()
+        for root, why in zip(roots, self._pins.values(), strict=True):
+            found.setdefault(root, why)
         return found
 
     def _join(self, one: int, other: int) -> None:
-        low, high = sorted(int(self.roots(np.array([x]))[0]) for x in (one, other))
+        low, high = sorted((self._root(one), self._root(other)))
         self._parent[high] = low
+
+    def _root(self, number: int) -> int:
+        above = int(self._parent[number])
+        while above != number:
+            number, above = above, int(self._parent[above])
+        return number
 
 
 def axes_of(ids: Ids) -> list[int]:

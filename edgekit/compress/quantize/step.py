@@ -13,10 +13,11 @@ from edgekit.compress.quantize.audit import audit
 from edgekit.compress.quantize.casting import cast_constants, quantize_tables
 from edgekit.compress.quantize.islands import fold
 from edgekit.compress.quantize.library import Treatment
-from edgekit.compress.quantize.options import Boundary, QuantizeOptions, Scheme
+from edgekit.compress.quantize.options import Boundary, QuantizeOptions, Scales, Scheme
 from edgekit.compress.quantize.plan import Assignment, By, Precision, QuantizePlan
 from edgekit.compress.quantize.prepare import Prepared, prepare, restore, with_unique_names
 from edgekit.compress.quantize.select import WEIGHTED, assign, weights
+from edgekit.compress.quantize.shifts import audit_shifts, widened
 from edgekit.compress.quantize.statistics import gather, hessian_inputs
 from edgekit.compress.ranges import Ranges
 from edgekit.compress.step import Aim, Setting
@@ -65,6 +66,8 @@ class Quantize:
         model = with_unique_names(model)
         assignments = assign(model, options, setting.target)
         ranges = _ranges(model, options, assignments, setting) if options.needs_calibration else None
+        if ranges is not None and options.scales is Scales.POWER_OF_TWO:
+            ranges = widened(ranges, calibration_options(options).bits)
         before, after = _weight_bytes(model, assignments)
         return QuantizePlan(options, assignments, ranges, before, after)
 
@@ -81,6 +84,8 @@ class Quantize:
         elif plan.ranges is not None:
             fold(result.main, ours, {short[n]: r for n, r in plan.ranges.by_tensor.items() if n in short})
         audit(result, plan.assignments, prepared.original)
+        if plan.options.scales is Scales.POWER_OF_TWO:
+            audit_shifts(result)
         restore(result, prepared)
         check(result)
         return result
@@ -121,7 +126,8 @@ def _through_library(prepared: Prepared, plan: QuantizePlan) -> bytes:
         return data
     statistics = {}
     if plan.ranges is not None:
-        statistics = gather(prepared.model.main, prepared.original, plan.ranges, plan.assignments)
+        shifts = plan.options.scales is Scales.POWER_OF_TWO
+        statistics = gather(prepared.model.main, prepared.original, plan.ranges, plan.assignments, shifts)
     float_boundary = plan.options.boundary is Boundary.FLOAT
     return library.quantize(data, list(groups.items()), statistics, float_boundary)
 

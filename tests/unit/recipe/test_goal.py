@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from edgekit.core.errors import UsageError
-from edgekit.goal import Goal, GoalKind, parse_goal
+from edgekit.goal import Goal, GoalKind, ladder, parse_goal
+from edgekit.recipe import load_recipe
 
 
 def test_a_goal_is_a_share_of_the_original() -> None:
@@ -17,3 +18,11 @@ def test_what_is_no_goal_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         parse_goal(text)
 
+
+def test_the_ladder_begins_with_the_recipe_and_prunes_more_at_each_rung() -> None:
+    first = load_recipe("int8")
+    rungs = list(ladder(first))
+    assert rungs[0] == first
+    shares = [step.mapping()["macs"] for rung in rungs[1:] for step in rung.steps if step.use == "prune-channels"]
+    assert len(shares) == len(rungs) - 1
+    assert shares == sorted(shares, reverse=True)
