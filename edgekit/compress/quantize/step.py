@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from edgekit.compress.calibrate import CalibrateOptions, RangeMethod, calibrate
+from edgekit.compress.finite import FLOAT16_MAX, require_finite
 from edgekit.compress.quantize import library
 from edgekit.compress.quantize.audit import audit
 from edgekit.compress.quantize.casting import cast_constants, quantize_tables
@@ -50,6 +52,7 @@ class Quantize:
                 "give --calibration, or choose the scheme dynamic or float16",
             )
         _require_one_graph(model, options)
+        require_finite(model, FLOAT16_MAX if options.scheme is Scheme.FLOAT16 else math.inf)
         assignments = assign(model, options, setting.target)
         if all(a.precision is Precision.FLOAT for a in assignments):
             why = assignments[0].why if assignments else "it has no float operator"

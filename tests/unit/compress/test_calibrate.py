@@ -15,7 +15,7 @@ from edgekit.graph.codec import write
 from edgekit.graph.model import Graph, Op, Tensor
 from edgekit.graph.types import DType
 from edgekit.runtime.litert import Kernels, LiteRT
-from tests.unit.compress.small import Builder, conv_net, samples, text_net, two_inputs
+from tests.unit.compress.small import Builder, conv_net, options, samples, text_net, two_inputs
 
 
 def test_extremes_are_the_true_ones() -> None:
@@ -58,6 +58,18 @@ def test_second_moments_are_those_of_the_rows() -> None:
     table = next(t for t in model.main.tensors if t.name == "table").data
     rows = np.stack([table[feed["ids"][0]].mean(axis=0) for feed in feeds])
     assert np.allclose(found.hessians["mean"], rows.T @ rows * 2 / len(rows), atol=1e-6)
+
+
+@pytest.mark.parametrize("method", RangeMethod)
+def test_a_scalar_is_seen_too(method: RangeMethod) -> None:
+    """LiteRT gives a copy of a scalar, whose memory is not the tensor's."""
+    build = Builder()
+    x, gain = build.input("x", 1, 4), build.input("gain")
+    model = build.model(build.op("MUL", [x, gain], "y", (1, 4), options("MulOptions")))
+    feeds = [{"x": np.ones((1, 4), np.float32), "gain": np.array(v, np.float32)} for v in (0.5, -3.0, 2.0)]
+    found = calibrate(model, feeds, CalibrateOptions(method=method)).by_tensor
+    assert (found["gain"].seen_min, found["gain"].seen_max) == (-3.0, 2.0)
+    assert (found["y"].seen_min, found["y"].seen_max) == (-3.0, 2.0)
 
 
 def test_ranges_survive_json() -> None:
