@@ -36,6 +36,10 @@ STEPS: Registry[Step[Any, Any]] = Registry(
             "edgekit.compress.embedding.step:REDUCE_EMBEDDING",
             "token tables with fewer and shorter rows, by how often and by what they are read",
         ),
+        "sparsify": (
+            "edgekit.compress.sparsity.step:SPARSIFY",
+            "zeros among the weights, where kernels skip them or a download packs them",
+        ),
         "repair": (
             "edgekit.compress.repair.step:REPAIR",
             "a quantized model's weights and biases refitted to the float model's outputs, layer by layer",
@@ -46,3 +50,6 @@ STEPS: Registry[Step[Any, Any]] = Registry(
         ),
     },
 )
+
+LEARNING = frozenset({"distill"})
+"""Those that train on samples for many rounds, and so come to know them: none may be among the evaluation's."""
