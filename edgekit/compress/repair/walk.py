@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekit.compress.probe import Feed
+from edgekit.core.errors import DatasetError
 from edgekit.graph.codec import write
 from edgekit.graph.cut import cut
 from edgekit.graph.model import Graph, Model, Tensor
@@ -41,10 +42,18 @@ class Walk:
         folder.mkdir(parents=True, exist_ok=True)
 
     def begin(self, feeds: Iterable[Feed], names: list[str]) -> None:
-        """Take the samples: `names` are the feeds' names of the model's inputs, in their order."""
+        """Take the samples: `names` are the feeds' names of the model's inputs, in their order.
+
+        Raises DatasetError where there are none; with fewer than expected, these are all.
+        """
+        seen = 0
         for sample, feed in enumerate(feeds):
+            seen += 1
             for name, tensor in zip(names, self._model.main.inputs, strict=True):
                 self._keep(tensor, sample, _stored(feed[name], tensor))
+        if not seen:
+            raise DatasetError("calibration has no samples", "give a dataset with at least one")
+        self.count = seen
 
     def advance(self, place: int) -> None:
         """Run the operators up to the one at `place`, which does not run."""
