@@ -186,7 +186,9 @@ def test_a_board_that_trusts_a_key(clean: Board, tmp_path: Path) -> None:
     assert (done.returncode, "is not signed" in said(done)) == (5, True)
     done = edgekit("deploy", tmp_path / "a", *device, "--key", tmp_path / "other", cache=cache)
     assert (done.returncode, "not by the key" in said(done)) == (5, True)
-    assert edgekit("bundle", "sign", tmp_path / "a", "--key", tmp_path / "key", "--serial", 1, cache=cache).returncode == 0
+    assert (
+        edgekit("bundle", "sign", tmp_path / "a", "--key", tmp_path / "key", "--serial", 1, cache=cache).returncode == 0
+    )
     assert edgekit("deploy", tmp_path / "a", *device, cache=cache).returncode == 0
     assert edgekit("deploy", tmp_path / "b", *device, "--key", tmp_path / "key", cache=cache).returncode == 0
     assert not (tmp_path / "b" / "signature.json").exists()
@@ -215,9 +217,13 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @contextlib.contextmanager
 def _serving(board: Board) -> Iterator[None]:
     """The service of the release that was deployed, in the board, as its unit starts it."""
-    words = "exec python3 edgekit/current/service.pyz --release edgekit/current --socket edgekit/service.sock --threads 1"
+    words = (
+        "exec python3 edgekit/current/service.pyz --release edgekit/current --socket edgekit/service.sock --threads 1"
+    )
     ssh = ["ssh", "-F", str(board.ssh_config), "-p", board.uri.rpartition(":")[2], "pi@127.0.0.1", words]
-    process = subprocess.Popen(ssh, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        ssh, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     try:
         assert process.stdout is not None
         assert "listening" in process.stdout.readline()

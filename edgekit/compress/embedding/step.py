@@ -32,6 +32,7 @@ Doubles = npt.NDArray[np.float64]
 _UNSEEN = 0.5  # a row that no sample reads counts as half a reading
 _POWER = 0.75  # between each row alike and each reading alike: rare words carry more than their number
 _MEASURED = 400  # samples at most for the fit of the reader and for what the outputs keep
+_NOTHING = 1e-9  # lost: a fit could only add its rounding
 _STEP = 1.35  # from one rank that is tried to the next
 
 
@@ -170,7 +171,7 @@ def _finished(model: Model, plan: EmbeddingPlan, samples: Samples) -> EmbeddingP
     folded = tuple(_folded(small, before[small.op].reader) for small in plan.tables)
     for place, small in enumerate(folded):
         original = before[small.op].reader
-        if original is not None and small.reader is not None:
+        if original is not None and small.reader is not None and small.lost > _NOTHING:
             changed = REDUCE_EMBEDDING.apply(model, replace(plan, tables=folded))
             fitted = replace(small, reader=_fitted(model, changed, original, samples))
             folded = (*folded[:place], fitted, *folded[place + 1 :])

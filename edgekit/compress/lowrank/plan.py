@@ -34,6 +34,17 @@ class Factors:
     bias: Floats
     lost: float
 
+    def to_json(self) -> dict[str, object]:
+        """Plain values."""
+        return {"op": self.op, "kind": self.kind, "lost": self.lost, "first": to_plain(self.first),
+                "second": to_plain(self.second), "bias": to_plain(self.bias)}  # fmt: skip
+
+    @staticmethod
+    def from_json(plain: Mapping[str, Any]) -> Factors:
+        """What `to_json` wrote."""
+        first, second, bias = (from_plain(plain[name]) for name in ("first", "second", "bias"))
+        return Factors(plain["op"], plain["kind"], first, second, bias, plain["lost"])
+
     @property
     def before(self) -> int:
         """Weights of the layer as it was."""
@@ -88,10 +99,8 @@ class LowRankPlan:
 
     def to_json(self) -> dict[str, object]:
         """Plain values."""
-        rows = [{"op": f.op, "kind": f.kind, "lost": f.lost, "first": to_plain(f.first), "second": to_plain(f.second),
-                 "bias": to_plain(f.bias)} for f in self.factors]  # fmt: skip
         return {
-            "factors": rows,
+            "factors": [f.to_json() for f in self.factors],
             "left": [[c.op, c.kind, c.what, c.why] for c in self.left],
             "bytes_before": self.bytes_before,
             "predicted_bytes": self.predicted_bytes,
@@ -103,12 +112,7 @@ class LowRankPlan:
     @staticmethod
     def from_json(plain: Mapping[str, Any]) -> LowRankPlan:
         """What `to_json` wrote."""
-        factors = tuple(
-            Factors(
-                r["op"], r["kind"], from_plain(r["first"]), from_plain(r["second"]), from_plain(r["bias"]), r["lost"]
-            )
-            for r in plain["factors"]
-        )
+        factors = tuple(Factors.from_json(row) for row in plain["factors"])
         left = tuple(Change(*row) for row in plain["left"])
         return LowRankPlan(factors, left, plain["bytes_before"], plain["predicted_bytes"], plain["predicted_db"],
                            plain["measured_db"], plain["samples"])  # fmt: skip

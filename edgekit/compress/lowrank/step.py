@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -12,19 +13,14 @@ import numpy.typing as npt
 from edgekit.compress.closeness import BEST_DB, decibels, output_sqnr_db
 from edgekit.compress.layer_moments import Layer, layer_moments
 from edgekit.compress.linear import groups_of, is_linear, positions, to_matrix
-from edgekit.compress.lowrank.factor import (
-    Candidate,
-    damage_curve,
-    most_rank,
-    rank_for_loss,
-    share_out,
-    spectrum,
-)
+from edgekit.compress.lowrank.factor import most_rank, rank_for_loss, spectrum
 from edgekit.compress.lowrank.options import Goal, LowRankOptions
 from edgekit.compress.lowrank.plan import Factors, LowRankPlan
 from edgekit.compress.lowrank.rewrite import split_layer
 from edgekit.compress.moments import Fit, Moments
 from edgekit.compress.options import read_options
+from edgekit.compress.parts import kept
+from edgekit.compress.sharing import Candidate, damage_curve, share_out
 from edgekit.compress.step import Aim, Change, Samples, Setting
 from edgekit.core.errors import ModelError, UsageError
 from edgekit.core.progress import tracked
@@ -130,20 +126,26 @@ def _why_not(op: Op, options: LowRankOptions) -> str:
 
 
 def _choices(model: Model, layers: Sequence[Op], options: LowRankOptions, setting: Setting) -> list[_Choice]:
-    assert setting.samples is not None
-    curves, spectra = [], []
-    for op in tracked(layers, "what each rank loses", len(layers), setting.progress):
-        moments = layer_moments(model, None, [Layer(op, op)], setting.samples.feeds(options.limit))[0]
-        spectra.append(spectrum(_matrix(op), moments.covariance[0]))
-        measured = {rank: _damage(model, op, moments, rank, setting.samples) for rank in _trial_ranks(op)}
+    curves, least = [], []
+    for number, op in enumerate(tracked(layers, "what each rank loses", len(layers), setting.progress)):
+        found = kept(setting.workspace, f"ranks-{number}", partial(_tried, model, op, options, setting))
+        least.append(found["least"])
         uses = positions(op) if options.goal is Goal.MACS else 1
         taps, outputs = _matrix(op).shape
-        curves.append(Candidate(taps, outputs, damage_curve(measured, _most(op)), uses))
-    if options.goal is Goal.ERROR:
-        ranks = [rank_for_loss(s, options.level, _most(op)) for op, s in zip(layers, spectra, strict=True)]
-    else:
-        ranks = share_out(curves, options.level * sum(c.cost(None) for c in curves))
+        curve = damage_curve({int(rank): damage for rank, damage in found["damage"].items()}, _most(op))
+        curves.append(Candidate((taps + outputs) * uses, taps * outputs * uses, curve))
+    shared = share_out(curves, options.level * sum(c.whole for c in curves))
+    ranks = least if options.goal is Goal.ERROR else shared
     return [_Choice(op, c, r) for op, c, r in zip(layers, curves, ranks, strict=True)]
+
+
+def _tried(model: Model, op: Op, options: LowRankOptions, setting: Setting) -> dict[str, object]:
+    """What single ranks do to the model's outputs, and the least rank that loses no more than the level."""
+    assert setting.samples is not None
+    moments = layer_moments(model, None, [Layer(op, op)], setting.samples.feeds(options.limit))[0]
+    least = rank_for_loss(spectrum(_matrix(op), moments.covariance[0]), options.level, _most(op))
+    damage = {str(rank): _damage(model, op, moments, rank, setting.samples) for rank in _trial_ranks(op)}
+    return {"least": least, "damage": damage}
 
 
 def _trial_ranks(op: Op) -> list[int]:
@@ -165,17 +167,22 @@ def _most(op: Op) -> int:
 
 def _fit(model: Model, choices: Sequence[_Choice], options: LowRankOptions, setting: Setting) -> tuple[Factors, ...]:
     """Factors in graph order, each fitted to the original's outputs on the inputs that the factors before it leave."""
-    assert setting.samples is not None
     changed, made = model.clone(), []
-    for choice in tracked(choices, "fitting factors", len(choices), setting.progress):
-        assert choice.rank is not None
-        op, matrix = _same(changed, choice.op), _matrix(choice.op)
-        feeds = setting.samples.feeds(options.limit)
-        moments = layer_moments(changed, model, [Layer(op, choice.op)], feeds)[0]
-        fit = moments.refit(matrix[None], _bias(choice.op)[None])
-        made.append(_factors(choice.op, matrix, moments, fit, choice.rank))
-        split_layer(changed.main, op, made[-1])
+    for number, choice in enumerate(tracked(choices, "fitting factors", len(choices), setting.progress)):
+        work = partial(_fitted, model, changed, choice, options, setting)
+        made.append(Factors.from_json(kept(setting.workspace, f"factors-{number}", work)))
+        split_layer(changed.main, _same(changed, choice.op), made[-1])
     return tuple(made)
+
+
+def _fitted(
+    model: Model, changed: Model, choice: _Choice, options: LowRankOptions, setting: Setting
+) -> dict[str, object]:
+    assert setting.samples is not None and choice.rank is not None
+    layer, matrix = Layer(_same(changed, choice.op), choice.op), _matrix(choice.op)
+    moments = layer_moments(changed, model, [layer], setting.samples.feeds(options.limit))[0]
+    fit = moments.refit(matrix[None], _bias(choice.op)[None], near=matrix[None])
+    return _factors(choice.op, matrix, moments, fit, choice.rank).to_json()
 
 
 def _factors(op: Op, matrix: Doubles, moments: Moments, fit: Fit, rank: int) -> Factors:
