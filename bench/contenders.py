@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.cases import Case
 from bench.environment import python_of
+from edgekit.compressing import compress_stage
 from edgekit.core.cache import Cache, default_cache_folder
 from edgekit.core.errors import UnsupportedError
 from edgekit.core.files import sha256_bytes, sha256_file
@@ -20,11 +21,14 @@ from edgekit.graph.codec import write
 from edgekit.importers.base import ImportOptions
 from edgekit.importers.registry import import_model
 from edgekit.job import BuildRequest, Job, Once, Workshop, model_inputs
-from edgekit.pipeline import compress_stage, import_stage, recipe_for
+from edgekit.pipeline import import_stage, recipe_for
+from edgekit.recipe import PRESETS
 from edgekit.targets.load import load_target
+from edgekit.transports.uri import LOCAL
 
 HERE = Path(__file__).parent
 RECIPES = HERE / "recipes"
+CHOSEN = "chosen-by-itself"
 LONGEST_S = 3 * 3600.0
 
 
@@ -80,22 +84,27 @@ def child(python: str | Path, argv: list[str | Path], out: Path) -> Made:
 
 
 def by_edgekit(recipe: str, many: bool = False, suits: Callable[[Case], bool] = lambda case: True) -> Contender:
-    """A recipe of edgekit for this machine; `many`: with all unlabelled samples instead of a few hundred."""
+    """A recipe of edgekit for this machine; `many`: with all unlabelled samples instead of a few hundred.
+
+    The recipe `CHOSEN` is none: edgekit begins with the target's own, times each step and leaves out what does not pay.
+    """
 
     def make(material: Material) -> Made:
         samples = material.folder / ("unlabelled" if many else "calibration")
         request = BuildRequest(
             model=material.case.path, targets=(load_target("local"),), output=material.folder / "out",
-            recipe=_recipe_path(recipe), calibration=samples,
+            recipe=None if recipe == CHOSEN else _recipe_path(recipe), calibration=samples,
         )  # fmt: skip
         workshop = Workshop(Cache(default_cache_folder() / "bench" / edgekit_sources()), Silent())
-        dataset = open_dataset(samples)
+        dataset, target = open_dataset(samples), request.targets[0]
         source = import_stage(request, dataset, workshop)
         bindings = {"calibration": bind(dataset, model_inputs(source.artifact.model))}
-        target = request.targets[0]
-        job = Job(request, workshop, source, bindings, Once({}), target, recipe_for(target, request))
-        artifact, _ = compress_stage(job)
-        return Made(artifact.data, f"{dataset.count} samples without labels" if many else "", edgekit_sources())
+        devices = (LOCAL,) if recipe == CHOSEN else ()
+        job = Job(request, workshop, source, bindings, Once({}), target, recipe_for(target, request), devices)
+        found = compress_stage(job)
+        notes = [f"{dataset.count} samples without labels"] if many else []
+        notes += [f"{row.name} was left out: {row.not_worth}" for row in found.steps if row.dropped]
+        return Made(found.result.data, "; ".join(notes), edgekit_sources())
 
     return Contender("edgekit", recipe, make, suits, f"{recipe} {many} {_content(recipe)}")
 
@@ -113,8 +122,8 @@ def _recipe_path(recipe: str) -> str:
 
 
 def _content(recipe: str) -> str:
-    own = RECIPES / f"{recipe}.toml"
-    return own.read_text() if own.exists() else ""
+    found = [path for path in (RECIPES / f"{recipe}.toml", PRESETS / f"{recipe}.toml") if path.exists()]
+    return found[0].read_text() if found else ""
 
 
 def converter(scheme: str) -> Contender:
@@ -174,6 +183,14 @@ def _is_keras(case: Case) -> bool:
     return case.path.suffix in {".keras", ".h5"}
 
 
+def _is_small_image(case: Case) -> bool:
+    return case.name.startswith("cifar") or case.name == "resnet8"
+
+
+def _is_other(case: Case) -> bool:
+    return not _is_small_image(case)
+
+
 def _is_text(case: Case) -> bool:
     return case.name.startswith("sst2")
 
@@ -184,10 +201,15 @@ def _source(script: str) -> str:
 
 CONTENDERS = (
     *(by_edgekit(name) for name in ("float16", "dynamic", "int8", "int16x8", "int4")),
-    *(by_edgekit(name) for name in ("int8-repaired", "int16x8-repaired", "int4-repaired", "dead-channels")),
-    *(by_edgekit(name, many=True) for name in ("macs-75", "macs-50", "macs-50-int8")),
-    *(by_edgekit(name, many=True) for name in ("macs-50-distilled", "macs-50-distilled-int8", "slim-int8", "tiny")),
-    *(by_edgekit(name, many=True, suits=_is_text) for name in ("text-10-untrained", "text-10")),
+    *(by_edgekit(name) for name in ("int8-repaired", "int16x8-repaired", "int4-repaired", "dead-channels", CHOSEN)),
+    *(by_edgekit(name, many=True) for name in ("macs-75", "macs-50", "slim-int8")),
+    *(
+        by_edgekit(f"macs-50-distilled{suffix}", True, suits)
+        for kind, suits in (("", _is_other), ("-images", _is_small_image))
+        for suffix in (kind, f"{kind}-int8")
+    ),
+    by_edgekit("tiny", many=True),
+    *(by_edgekit(name, many=True, suits=_is_text) for name in ("slim-text", "text-10")),
     *(converter(scheme) for scheme in ("float16", "dynamic", "int8", "16x8")),
     library("wi8-ai8"),
     library("wi8-ai8-full-range", "--full-range"),

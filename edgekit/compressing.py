@@ -124,7 +124,7 @@ def _instead(use: StepUse) -> list[StepUse]:
     """What to try in place of a step that does not pay: where integer activations are slow, integer weights alone."""
     dynamic = StepUse("quantize", (("scheme", "dynamic"),))
     static = use.use == "quantize" and use.mapping().get("scheme", "int8") in ("int8", "int16x8", "int4")
-    return [dynamic] if static else []
+    return [dynamic] if static or use.use == "mix" else []
 
 
 def _made(job: Job, before: Artifact, floating: Artifact, use: StepUse) -> _Made:

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from edgekit.apart import keep_apart
 from edgekit.bundle.golden import Golden, make_golden
 from edgekit.bundle.manifest import DatasetRef, GoldenSpec, Provenance, SourceRef, TargetRef
 from edgekit.bundle.measured import add_measurement
@@ -79,6 +80,7 @@ def build(request: BuildRequest, workshop: Workshop) -> tuple[TargetResult, ...]
     devices = assign(request.devices, request.targets) or {LOCAL: request.targets}
     source = import_stage(request, datasets.get("calibration"), workshop)
     bindings = {role: bind(dataset, model_inputs(source.artifact.model)) for role, dataset in datasets.items()}
+    keep_apart(bindings, recipes, workshop)
     once = Once({})
     pairs = zip(request.targets, recipes, strict=True)
     timed = _timed_on(request, devices)

@@ -70,7 +70,7 @@ def _analyzed(
     """The analysis, or what is kept of the same one; an interrupted one goes on where it stopped."""
     from edgekit.bundle.versions import versions
     from edgekit.cli.load import model_bytes
-    from edgekit.compress.analysis.analysis import Analysis
+    from edgekit.compress.analysis.analysis import SCHEMA, Analysis
     from edgekit.compress.analysis.analyze import AnalyzeOptions, analyze_in, require_layers
     from edgekit.compress.options import read_options, write_options
     from edgekit.compress.step import Setting
@@ -89,7 +89,7 @@ def _analyzed(
     require_layers(loaded)  # before samples that are float are said not to fit
     samples = CalibrationSamples(bind(dataset, model_inputs(loaded)))
     cache = Cache(default_cache_folder())
-    key = {"model": sha256_bytes(data), "samples": dataset.digest, "options": write_options(wanted),
+    key = {"schema": SCHEMA, "model": sha256_bytes(data), "samples": dataset.digest, "options": write_options(wanted),
            "target": sha256_bytes(repr(device).encode()), "versions": versions()}  # fmt: skip
     setting = Setting(device, samples, workspace=cache.workspace("analysis", key), progress=progress)
 

@@ -20,6 +20,14 @@ STEPS: Registry[Step[Any, Any]] = Registry(
             "edgekit.compress.quantize.step:QUANTIZE",
             "fewer bits for weights and activations, with ranges from edgekit's own calibration",
         ),
+        "equalize": (
+            "edgekit.compress.equalize:EQUALIZE",
+            "channels of like ranges between layers, by powers of two; the float function stays the same to the bit",
+        ),
+        "mix": (
+            "edgekit.compress.mix:MIX",
+            "int8 activations, and int4 or int8 weights for each layer as its measured sensitivity says",
+        ),
         "low-rank": (
             "edgekit.compress.lowrank.step:LOW_RANK",
             "layers as two smaller ones, by the variance that their outputs lose",
@@ -42,3 +50,6 @@ STEPS: Registry[Step[Any, Any]] = Registry(
         ),
     },
 )
+
+LEARNING = frozenset({"distill"})
+"""Those that train on samples for many rounds, and so come to know them: none may be among the evaluation's."""

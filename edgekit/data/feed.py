@@ -56,9 +56,13 @@ class Binding:
 
     def feeds(self, limit: int | None = None) -> Iterator[Feed]:
         """One feed for each sample (see `Dataset.samples`). Raises DatasetError naming a sample that does not fit."""
+        return (feed for _, feed in self.placed_feeds(limit))
+
+    def placed_feeds(self, limit: int | None = None) -> Iterator[tuple[str, Feed]]:
+        """As `feeds`, each with the place it comes from, for messages."""
         for place, sample in self.dataset.placed_samples(limit):
             inputs = {port.name: _fed(sample.inputs[spec.name], port, place) for port, spec in self.pairs}
-            yield Feed(inputs, sample.label)
+            yield place, Feed(inputs, sample.label)
 
 
 def bind(dataset: Dataset, ports: Sequence[PortLike]) -> Binding:

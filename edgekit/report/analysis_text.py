@@ -17,6 +17,7 @@ from edgekit.report.analysis_words import (
     heading,
     samples_words,
     shown_name,
+    together_words,
 )
 from edgekit.report.text import WIDTH, columns, pairs, safe
 from edgekit.report.words import NO_VALUE
@@ -48,8 +49,9 @@ def _choices(analysis: Analysis) -> str:
         )
         for place, layer in enumerate(analysis.layers, 1)
     ]
+    together = ("", "", "all together, about", "", "", "", *(together_words(analysis, choice) for choice in tried))
     head = ("#", "kind", "layer", "weights", "MACs", "dead", *map(heading, tried))
-    table = columns(head, rows, "><<>>>" + ">" * len(tried))
+    table = columns(head, [*rows, together] if tried else rows, "><<>>>" + ">" * len(tried))
     slow = any(SLOW_MARK in cell for row in rows for cell in row[6:])
     legend = f"; {SLOW_MARK} the target has no fast kernel" if slow else ""
     return f"{table}\ndB of the outputs with that layer changed alone; {NO_VALUE} not runnable{legend}"
@@ -65,8 +67,9 @@ def _hurting(analysis: Analysis) -> str:
         effect = layer.effect(choice)
         if effect is not None:
             numbers = (db_words(effect.sqnr_db), agreement_words(effect), divergence_words(effect))
-            rows.append((str(places[id(layer)]), safe(shown_name(layer)), *numbers, format_bytes(effect.bytes_saved)))
+            saved = (format_bytes(effect.bytes_saved), format_bytes(effect.activation_bytes_saved))
+            rows.append((str(places[id(layer)]), safe(shown_name(layer)), *numbers, *saved))
     if not rows:
         return ""
-    head = ("#", f"hurts most as {choice.value}", "dB", "same class", "KL nats", "saves")
-    return columns(head, rows, "><>>>>")
+    head = ("#", f"hurts most as {choice.value}", "dB", "same class", "KL nats", "weights saved", "output saved")
+    return columns(head, rows, "><>>>>>")

@@ -6,10 +6,13 @@ import math
 
 from edgekit.compress.analysis.analysis import Analysis, Layer, LayerEffect, TensorFacts
 from edgekit.compress.analysis.choice import Choice
+from edgekit.core.units import format_count
 from edgekit.report.words import NO_VALUE, fixed, number, percent
 from edgekit.targets.case import Level
 
 SLOW_MARK = "!"
+LEAST_CUT = 5e-4
+"""The least share of values whose loss is told: what rounds to nothing is none."""
 HOW = (
     "Each layer was changed alone, simulated in float, and only what lies behind it was run. "
     "Signal to noise is of the model's outputs; higher is better, and 0 dB means as much error as signal."
@@ -50,6 +53,17 @@ def divergence_words(effect: LayerEffect) -> str:
     return number(effect.kl_nats, 2)
 
 
+def together_words(analysis: Analysis, choice: Choice) -> str:
+    """The decibels of all layers changed alike; nothing where they do not add up."""
+    together = analysis.together_db(choice)
+    return "" if together is None else db_words(together)
+
+
+def saved_macs_words(effect: LayerEffect) -> str:
+    """Multiply-accumulates that are saved; nothing where none are."""
+    return f"{format_count(effect.macs_saved)} MACs" if effect.macs_saved else ""
+
+
 def cost_words(analysis: Analysis) -> str:
     """What the analysis cost."""
     each, total = fixed(analysis.passes_per_layer, 1), fixed(analysis.passes, 0)
@@ -75,11 +89,11 @@ def range_words(facts: TensorFacts | None) -> str:
 
 
 def grid_words(facts: TensorFacts | None) -> str:
-    """The ends of the grid, and what it cuts off."""
+    """The ends of the grid, and what it cuts off; nothing where there is none."""
     if facts is None:
-        return NO_VALUE
-    cut = f", cuts off {percent(facts.saturated, 1)}" if facts.saturated else ""
-    return f"{number(facts.grid_low, 3)} to {number(facts.grid_high, 3)}{cut}"
+        return ""
+    cut = f", cuts off {percent(facts.saturated, 1)}" if facts.saturated >= LEAST_CUT else ""
+    return f"grid {number(facts.grid_low, 3)} to {number(facts.grid_high, 3)}{cut}"
 
 
 def ratio_words(value: float) -> str:

@@ -29,6 +29,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         for scheme in ("float16", "dynamic", "int8", "int16x8", "int4")
         for boundary in ("integer", "float")
     ]
+    + [{"scheme": "int8", "weights": {"d*": "int4"}}, {"scheme": "int4", "weights": {"d*": "float"}}]
     + [{"scheme": scheme, "scales": "power-of-two"} for scheme in ("int8", "int16x8", "int4")],
     "sparsify": [
         {},
@@ -39,6 +40,8 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "reduce-embedding": [{"keep": 0.5}, {"keep": 0.6, "rank": 4, "rows": 20}, {}],
     "low-rank": [{}, {"goal": "macs", "level": 0.3}, {"goal": "error", "level": 0.5}],
     "repair": [{}, {"rounds": 0, "samples": 8}],
+    "equalize": [{}, {"by": "weights"}],
+    "mix": [{"size": 0.8, "accuracy_drop": 0, "quantize": {"boundary": "float"}}, {"accuracy_drop": 5, "samples": 8}],
     "distill": [{"epochs": 2, "batch": 8}],
 }
 BEHIND: dict[str, list[dict[str, Any]]] = {

@@ -11,6 +11,9 @@ from edgekit.compress.analysis.choice import BITS, Choice
 from edgekit.core.records import from_record, to_record
 from edgekit.targets.case import Level
 
+SCHEMA = 1
+"""Of the JSON form: what is kept under another one is made again."""
+
 
 @dataclass(frozen=True, slots=True)
 class TensorFacts:
@@ -72,9 +75,11 @@ class Layer:
 
     Attributes:
         name, kind: of the first operator.
-        ops: the names of all operators that read the weights.
+        ops, places: the names of all operators that read the weights, and their numbers in the main graph; where the
+            model has a name twice, `places` tell which one is meant.
         channels: how many output channels there are.
-        dead: the output channels that hold one value on all samples, so that nothing is lost without them.
+        dead: the output channels that hold one value on all samples, so that nothing is lost without them; none where
+            the channels are those of an output of the model, which stay.
         zero_weights: how many channels have no weights, or none that counts beside those of the others.
         output_bytes: of the float output. at_peak: whether it lives where the model's activations are largest.
     """
@@ -82,6 +87,7 @@ class Layer:
     name: str
     kind: str
     ops: tuple[str, ...]
+    places: tuple[int, ...]
     weights: str
     channels: int
     dead: tuple[int, ...]
@@ -114,6 +120,7 @@ class Analysis:
         samples: how many were run.
         classes: whether an output is a list of class scores, so that agreement and divergence mean something.
         weight_bytes, macs: of the whole model.
+        left_out: how many operators with weights run inside loops and branches, where they are not changed.
         passes: what it cost, in forward passes of the whole model over the samples, by multiply-accumulates.
     """
 
@@ -122,6 +129,7 @@ class Analysis:
     classes: bool
     weight_bytes: int
     macs: int
+    left_out: int
     passes: float
     layers: tuple[Layer, ...]
 
@@ -147,6 +155,17 @@ class Analysis:
         wanted = choice or self.yardstick
         tried = [y for y in self.layers if (e := y.effect(wanted)) is not None and e.sqnr_db is not None]
         return tuple(sorted(tried, key=lambda layer: layer.sqnr_db(wanted)))
+
+    def together_db(self, choice: Choice) -> float | None:
+        """About the outputs' SQNR with `choice` for every layer that it was tried on, by adding the errors' powers.
+
+        None where it was tried on none. Cuts are so large that their errors do not add up.
+        """
+        noises = [e.noise for y in self.layers if (e := y.effect(choice)) is not None and e.noise is not None]
+        if not noises or choice.cut:
+            return None
+        total = sum(noises)
+        return -10 * math.log10(total) if total else math.inf
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; infinities are words."""

@@ -19,7 +19,7 @@ from edgekit.compress.analysis.choice import Choice
 from edgekit.compress.analysis.error import Distance, Errors, Reading, reading_of
 from edgekit.compress.analysis.kept import Kept, Tally
 from edgekit.compress.analysis.kernels import kernels_for
-from edgekit.compress.analysis.layers import Weighted, find_layers
+from edgekit.compress.analysis.layers import Weighted, data_of, find_layers
 from edgekit.compress.analysis.savings import cut_count, is_interface, output_bytes, saving
 from edgekit.compress.analysis.walk import Held, Runner, Walk, frontier_bytes, reached
 from edgekit.compress.analysis.watch import Seen, watch
@@ -33,7 +33,7 @@ from edgekit.core.progress import Progress, Silent
 from edgekit.graph.cost import activation_peak_bytes, model_macs, op_macs, weight_bytes
 from edgekit.graph.cut import cut
 from edgekit.graph.model import Graph, Model
-from edgekit.graph.ops import activation_of, is_float
+from edgekit.graph.ops import is_float
 from edgekit.targets.case import Level
 from edgekit.targets.target import Target
 
@@ -177,7 +177,7 @@ class _Work:
     def run(self, feeds: Iterator[Feed], count: int, setting: Setting) -> None:
         """All changes on all samples, so many at once as `HELD_BYTES` allows; what is kept is not run again."""
         size = _block(self.model.main)
-        blocks, kept = -(-count // size), Kept(setting.workspace)
+        blocks, kept = -(-count // size), Kept(setting.workspace and setting.workspace / "analysis")
         for number, tally in enumerate(self.tallies):
             kept.load(number, tally)
         setting.progress.start("analyzing layers", blocks * len(self.layers))
@@ -230,6 +230,7 @@ def _analysis(work: _Work, seen: dict[Weighted, Seen], ranges: Ranges, count: in
         classes=work.classes,
         weight_bytes=weight_bytes(work.model),
         macs=macs,
+        left_out=sum(len(y.ops) for graph in work.model.graphs[1:] for y in find_layers(graph)),
         passes=spent / max(macs * count, 1),
         layers=layers,
     )
@@ -238,16 +239,17 @@ def _analysis(work: _Work, seen: dict[Weighted, Seen], ranges: Ranges, count: in
 def _layer(work: _Work, layer: Weighted, seen: Seen, ranges: Ranges, errors: dict[Choice, Errors], peak: str) -> Layer:
     graph, values = work.model.main, layer.weights[0].data
     assert values is not None
-    source, first = activation_of(layer.ops[0]), layer.ops[0]
+    source, first = data_of(layer.ops[0]), layer.ops[0]
     nothing = Distance(math.inf, 1.0, 0.0) if work.classes else Distance(math.inf)
     distances = {choice: error.worst() for choice, error in errors.items()} | {Choice.FLOAT: nothing}
     return Layer(
         name=first.name,
         kind=first.label,
         ops=tuple(op.name for op in layer.ops),
+        places=layer.places,
         weights=layer.weights[0].name,
         channels=layer.channels,
-        dead=seen.output.constant,
+        dead=() if is_interface(graph, layer) else seen.output.constant,
         zero_weights=0 if layer.channel_axis is None else empty_channels(values, layer.channel_axis),
         weight_bytes=sum(t.nbytes for t in layer.weights),
         macs=sum(op_macs(op) for op in layer.ops),

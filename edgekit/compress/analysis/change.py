@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekit.compress.analysis.choice import Choice
-from edgekit.compress.analysis.layers import Weighted
+from edgekit.compress.analysis.layers import Weighted, data_of
 from edgekit.compress.quantize.edits import new_op, new_quantized
 from edgekit.compress.quantize.islands import grid_of
 from edgekit.compress.ranges import TensorRange
 from edgekit.graph.model import Graph, Model, Op, Tensor
-from edgekit.graph.ops import activation_of, bias_of
+from edgekit.graph.ops import bias_of
 from edgekit.graph.types import DType
 from edgekit.runtime.affine import dequantize, quantize
 
@@ -94,7 +94,7 @@ def _silence_biases(ops: list[Op], change: Change) -> None:
 
 def _put_on_grids(graph: Graph, ops: list[Op], change: Change) -> None:
     for op in ops:
-        source, result = activation_of(op), op.outputs[0]
+        source, result = data_of(op), op.outputs[0]
         if source is not None and (grid := _range(source, change)) is not None:
             rounded = _through_integers(graph, source, grid, change.choice.activation_type, graph.ops.index(op))
             op.inputs = [rounded if t is source else t for t in op.inputs]

@@ -14,6 +14,8 @@ CHANNEL_RATIO = 16.0
 """Above it one scale for the whole tensor leaves the median channel four bits or fewer."""
 SATURATED = 0.001
 """The share of values outside the grid that is worth a word."""
+LISTED = 20
+"""The most layers that a sentence names; the tables have them all."""
 
 _KERNELS = {Level.SLOW: "has no fast kernel", Level.CANNOT: "cannot run"}
 
@@ -25,6 +27,7 @@ def findings(analysis: Analysis) -> tuple[str, ...]:
         *_kernels(analysis.layers),
         *_shared(analysis.layers),
         *_scarce(analysis.layers),
+        *_left_out(analysis.left_out),
     )
 
 
@@ -32,14 +35,14 @@ def _dead(layers: Sequence[Layer]) -> Iterator[str]:
     dead = [(n, layer) for n, layer in enumerate(layers, 1) if layer.dead]
     if dead:
         count = sum(len(layer.dead) for _, layer in dead)
-        where = ", ".join(f"{len(y.dead)} of {y.channels} in layer {n}" for n, y in dead)
+        where = _listed([f"{len(y.dead)} of {y.channels} in layer {n}" for n, y in dead])
         yield (
             f"{count:,} output channel{_s(count)} hold{'s' if count == 1 else ''} one value on all samples, "
             f"so that {'it' if count == 1 else 'they'} can go without loss: {where}."
         )
     empty = [(n, layer) for n, layer in enumerate(layers, 1) if layer.zero_weights]
     if empty:
-        where = ", ".join(f"{y.zero_weights} in layer {n}" for n, y in empty)
+        where = _listed([f"{y.zero_weights} in layer {n}" for n, y in empty])
         yield f"Output channels whose weights are all zero, or nothing beside the layer's others: {where}."
 
 
@@ -78,17 +81,28 @@ def _scarce(layers: Sequence[Layer]) -> Iterator[str]:
              for s, f in (("input", y.input_facts), ("output", y.output_facts)) if f is not None]  # fmt: skip
     outliers = [f"{where} {f.peak_to_rms:.0f}" for where, f in sides if f.peak_to_rms > PEAK_TO_RMS]
     if outliers:
-        yield f"Activations with outliers, the largest value in times of their RMS: {', '.join(outliers)}."
+        yield f"Activations with outliers, the largest value in times of their RMS: {_listed(outliers)}."
     cut = [f"{where} {100 * f.saturated:.2g} %" for where, f in sides if f.saturated > SATURATED]
     if cut:
-        yield f"Activations of which the int8 grid cuts values off: {', '.join(cut)}."
+        yield f"Activations of which the int8 grid cuts values off: {_listed(cut)}."
     facts = [(n, layer.weight_facts) for n, layer in enumerate(layers, 1)]
     outliers = [f"layer {n} {f.peak_to_rms:.0f}" for n, f in facts if f.peak_to_rms > PEAK_TO_RMS]
     if outliers:
-        yield f"Weights with outliers, the largest in times of their RMS: {', '.join(outliers)}."
+        yield f"Weights with outliers, the largest in times of their RMS: {_listed(outliers)}."
     uneven = [f"layer {n} {f.channel_ratio:.0f}" for n, f in facts if f.channel_ratio > CHANNEL_RATIO]
     if uneven:
-        yield f"Uneven channels, the widest one's weights in times of the median one's: {', '.join(uneven)}."
+        yield f"Uneven channels, the widest one's weights in times of the median one's: {_listed(uneven)}."
+
+
+def _left_out(count: int) -> Iterator[str]:
+    if count:
+        yield f"Left out, for they are inside loops or branches: {count} operator{_s(count)} with weights."
+
+
+def _listed(parts: Sequence[str]) -> str:
+    """The parts, so many that a sentence stays one."""
+    more = len(parts) - LISTED
+    return ", ".join(parts[:LISTED]) + (f", and {more} more" if more > 0 else "")
 
 
 def _s(count: int) -> str:

@@ -14,16 +14,15 @@ _RECURRENT = frozenset({Compute.LSTM, Compute.RNN})
 
 
 def kernels_for(layer: Weighted, choice: Choice, target: Target | None) -> Verdict:
-    """The worst verdict on the operators of the layer; without a target everything runs."""
+    """The worst verdict on the operators of the layer; without a target everything runs.
+
+    With fewer channels it runs as it did before, in whatever type that is.
+    """
+    if choice.cut:
+        return Verdict(Level.RUNS)
     kinds = dict.fromkeys(op.kind for op in layer.ops)
     verdicts = [_verdict(kind, layer, choice, target) for kind in kinds]
     return max(verdicts, key=lambda v: v.level.severity)
-
-
-def slower_than_float(layer: Weighted, choice: Choice, target: Target | None) -> str:
-    """Why `choice` is slower than float on the target, in a sentence; "" where no rule says so."""
-    found, plain = kernels_for(layer, choice, target), kernels_for(layer, Choice.FLOAT, target)
-    return found.message if found.level is Level.SLOW and plain.level is Level.RUNS else ""
 
 
 def _verdict(kind: str, layer: Weighted, choice: Choice, target: Target | None) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgekit.graph.model import Graph, Op, Tensor
-from edgekit.graph.ops import Compute, spec_of, weights_of
+from edgekit.graph.ops import Compute, activation_of, spec_of, weights_of
 from edgekit.graph.types import DType
 
 _PER_CHANNEL = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "FULLY_CONNECTED", "CONV_3D"})
@@ -18,17 +18,22 @@ class Weighted:
     """Weights in one buffer, and what reads them.
 
     Attributes:
-        ops: every operator that reads them, in graph order; position: of the first in the graph.
+        ops: every operator that reads them, in graph order; places: their numbers in the graph.
         weights: the tensors; several only in recurrent operators, or where tensors share a buffer.
         scale_axis: the axis with a scale for each index; None for one scale.
         channel_axis: the axis that counts output channels; None where they cannot be cut one by one.
     """
 
     ops: tuple[Op, ...]
-    position: int
+    places: tuple[int, ...]
     weights: tuple[Tensor, ...]
     scale_axis: int | None
     channel_axis: int | None
+
+    @property
+    def position(self) -> int:
+        """The number of the first operator."""
+        return self.places[0]
 
     @property
     def kind(self) -> str:
@@ -64,6 +69,14 @@ def float_weights(op: Op) -> tuple[Tensor, ...]:
     return (tensor,) if tensor is not None and _is_float(tensor) else ()
 
 
+def data_of(op: Op) -> Tensor | None:
+    """What the weights of an operator are applied to; None where it is not one tensor of values."""
+    source = activation_of(op)
+    if source is not None and source.is_constant and spec_of(op).compute is Compute.MATMUL:
+        source = op.inputs[1]
+    return source if source is not None and not source.is_constant else None
+
+
 def _is_float(tensor: Tensor) -> bool:
     plain = tensor.sparsity is None and tensor.external_buffer is None
     return tensor.dtype is DType.FLOAT32 and tensor.is_constant and plain
@@ -76,7 +89,9 @@ def _layer(readers: list[tuple[int, Op]]) -> Weighted:
     one_kind = all(op.kind == kind for op in ops)
     axis = spec_of(ops[0]).channel_axis if one_kind and kind in _PER_CHANNEL else None
     table = one_kind and kind in _TABLES and all(_gathers_rows(op, weights[0]) for op in ops)
-    return Weighted(ops, readers[0][0], weights, axis, len(weights[0].shape) - 1 if table else axis)
+    return Weighted(
+        ops, tuple(place for place, _ in readers), weights, axis, len(weights[0].shape) - 1 if table else axis
+    )
 
 
 def _gathers_rows(op: Op, table: Tensor) -> bool:

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekit.compress.analysis.channels import Channels
-from edgekit.compress.analysis.layers import Weighted
+from edgekit.compress.analysis.layers import Weighted, data_of
 from edgekit.compress.probe import Feed, Probe
 from edgekit.compress.watching import is_activation
 from edgekit.core.errors import ModelError
 from edgekit.core.progress import Progress, tracked
 from edgekit.graph.model import Graph, Model, Tensor
-from edgekit.graph.ops import activation_of
 
 _POINTWISE = frozenset({"RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1", "LEAKY_RELU", "ELU", "GELU", "HARD_SWISH",
                         "TANH", "LOGISTIC"})  # fmt: skip
@@ -34,7 +33,7 @@ def watch(
 ) -> dict[Weighted, Seen]:
     """Run the samples once. Raises ModelError where a layer's output is not a finite number."""
     outputs = {layer: [activated(model.main, op.outputs[0]) for op in layer.ops] for layer in layers}
-    inputs = {layer: [t for op in layer.ops if (t := activation_of(op)) and is_activation(t)] for layer in layers}
+    inputs = {layer: [t for op in layer.ops if (t := data_of(op)) and is_activation(t)] for layer in layers}
     watched = list(dict.fromkeys(t for groups in (inputs, outputs) for ts in groups.values() for t in ts))
     places = {tensor: place for place, tensor in enumerate(watched)}
     seen = {layer: Seen(_channels(inputs[layer]), Channels(layer.channels), outputs[layer][0].name) for layer in layers}

@@ -119,7 +119,7 @@ def _workplace(workspace: Path | None, fingerprint: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="edgekit-distill-") as name:
             yield Path(name)
         return
-    folder = workspace / f"distill-{fingerprint[:16]}"
+    folder = workspace.resolve() / f"distill-{fingerprint[:16]}"  # the child works in it
     folder.mkdir(parents=True, exist_ok=True)
     (folder / TOLD).unlink(missing_ok=True)
     yield folder

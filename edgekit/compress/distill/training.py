@@ -19,7 +19,7 @@ from edgekit.compress.distill.losses import distance, label_loss
 from edgekit.compress.distill.lowered import Lowered, Values
 from edgekit.compress.distill.options import Augment, DistillOptions
 from edgekit.compress.distill.prepare import Prepared
-from edgekit.compress.distill.targets import Kind, Match, features_of, outputs_of
+from edgekit.compress.distill.targets import Match, features_of, outputs_of
 from edgekit.core.extras import require
 from edgekit.core.files import write_atomic
 from edgekit.graph.model import Model, Tensor
@@ -27,8 +27,10 @@ from edgekit.graph.model import Model, Tensor
 Array = npt.NDArray[Any]
 
 STATE = "state.npz"
-_SAVE_S = 20.0
-"""Between two states at least so long; the end of an epoch counts, and so does the middle of a long one."""
+_SAVE_S, _SAVE_PART = 1.0, 0.05
+"""Between two states at least so long, and so that keeping them takes no more than this part of the time."""
+_BETTER, _NOISE = 1e-3, 1e-6
+"""An epoch is better where its loss is lower by this part, and by more than float32 leaves of a loss of nothing."""
 _TIMED = (3, 13)
 """The steps whose time says how many epochs the minutes allow."""
 
@@ -77,24 +79,22 @@ class Training:
         self._adam = Adam(self._tf, self.student.variables)
         self._best = [np.array(v) for v in self.student.variables]
         self.course = Course(options.epochs)
+        self._next_save = 0.0
         self._step = self._tf.function(self._train, reduce_retracing=True)
         self._judge = self._tf.function(self._held_loss, reduce_retracing=True)
 
     def run(self) -> None:
         """Train to the end, from the kept state where there is one; the best weights are in place then."""
-        course, options = self.course, self._options
         if not self._restore():
-            course.held.append(self._held())
+            self.course.held.append(self._held())
             self._tell()
-        saved = time.monotonic()
-        while not course.stops(options.patience):
-            saved = self._epoch(saved)
+        while not self.course.stops(self._options.patience):
+            self._epoch()
             self._end_of_epoch()
-            self._save()
         for variable, value in zip(self.student.variables, self._best, strict=True):
             variable.assign(value)
 
-    def _epoch(self, saved: float) -> float:
+    def _epoch(self) -> None:
         course, options = self.course, self._options
         batches = epoch_order(self._split.training, course.epoch, options.batch, options.seed)
         began = time.monotonic()
@@ -106,11 +106,8 @@ class Training:
             course.step += 1
             if course.step >= _TIMED[1] and not course.timed:
                 self._fit_time((time.monotonic() - began) / (_TIMED[1] - _TIMED[0]) * len(batches))
-            if time.monotonic() - saved > _SAVE_S:
-                self._save()
-                saved = time.monotonic()
+            self._keep()
         course.total /= len(batches)
-        return saved
 
     def _fit_time(self, epoch_s: float) -> None:
         """Fewer epochs where the minutes are not enough for all."""
@@ -133,7 +130,8 @@ class Training:
         course.train.append(course.total)
         course.held.append(self._held())
         course.epoch, course.batch, course.total = course.epoch + 1, 0, 0.0
-        if course.held[-1] < course.held[course.best]:
+        least = course.held[course.best]
+        if course.held[-1] < least - max(_BETTER * abs(least), _NOISE):
             course.best = course.epoch
             self._best = [np.array(v) for v in self.student.variables]
         self._tell()
@@ -143,9 +141,7 @@ class Training:
         taught = self._teacher(feed) if self._teacher is not None else None
         with tf.GradientTape() as tape:
             values = self.student(feed)
-            loss = self._loss(values, wanted, taught)
-            if labels is not None:
-                loss += options.labels * label_loss(tf, self._scores(values), labels)
+            loss = self._loss(values, wanted, taught) + self._labelled(values, labels)
         gradients = tape.gradient(loss, self.student.variables, unconnected_gradients="zero")
         self._adam.apply(gradients, rate, number)
         for learned in self.student.learned.values():
@@ -168,19 +164,26 @@ class Training:
             loss += options.features / len(self._features) * far
         return loss
 
-    def _held_loss(self, feed: Mapping[str, Any], wanted: Sequence[Any]) -> Any:
+    def _labelled(self, values: Values, labels: Any) -> Any:
+        """What the labels add to the loss, where there are any."""
+        if labels is None:
+            return 0.0
+        return self._options.labels * label_loss(self._tf, self._scores(values), labels)
+
+    def _held_loss(self, feed: Mapping[str, Any], wanted: Sequence[Any], labels: Any) -> Any:
         tf, values = self._tf, self.student(feed)
         found = [
             distance(tf, match.kind, values[self._tensors(match)], target, level, self._options.temperature)
             for match, target, level in zip(self._outputs, wanted, self._levels, strict=False)
         ]
-        return sum(found)
+        return sum(found) + self._labelled(values, labels)
 
     def _held(self) -> float:
-        """Mean loss of the outputs over the held-out samples."""
+        """Mean loss of the outputs (and labels) over the held-out samples."""
         held, total = self._split.held, 0.0
         for order in parts(held, self._options.batch):
-            total += len(order) * float(self._judge(self._data.batch(order), self._data.targets(order)))
+            data = self._data
+            total += len(order) * float(self._judge(data.batch(order), data.targets(order), data.labels_of(order)))
         return total / len(held)
 
     def _scores(self, values: Values) -> Any:
@@ -219,6 +222,14 @@ class Training:
     def _kept(self) -> list[Any]:
         return [*self.student.variables, *self._adam.moments]
 
+    def _keep(self) -> None:
+        """Save, if it is time."""
+        began = time.monotonic()
+        if began > self._next_save:
+            self._save()
+            took = time.monotonic() - began
+            self._next_save = began + max(_SAVE_S, took / _SAVE_PART)
+
     def _save(self) -> None:
         """The whole state, in one file that is whole or absent."""
         buffer = io.BytesIO()
@@ -237,8 +248,3 @@ class Training:
                 variable.assign(file[f"v{number}"])
             self._best = [file[f"b{n}"] for n in range(len(self._best))]
         return True
-
-
-def is_classes(matches: Sequence[Match]) -> bool:
-    """Whether labels can be learnt: one output, of scores of classes."""
-    return len(matches) == 1 and matches[0].kind is Kind.CLASSES

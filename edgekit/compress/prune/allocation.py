@@ -80,6 +80,54 @@ def _share(curves: Mapping[str, Curve], share: float) -> dict[str, int]:
     return {n: next(level for level in c.levels if level >= share * c.levels[-1]) for n, c in curves.items()}
 
 
+def polish(
+    start: Mapping[str, int],
+    curves: Mapping[str, Curve],
+    excess: Callable[[Mapping[str, int]], float],
+    error: Callable[[Mapping[str, int]], float],
+    tries: int,
+) -> dict[str, int]:
+    """Trade channels of one group for those of another while the error that is measured of all together falls.
+
+    The curves know each group alone; what cuts do to each other is only seen when they are made together. Trades that
+    keep the goal are tried in the order of what the curves promise, at most `tries` of them.
+    """
+    best, lowest = dict(start), error(start)
+    tried = {tuple(best.items())}
+    while tries > 0:
+        moves = sorted(_trades(best, curves, excess), key=lambda m: m[0])
+        fresh = [counts for _, counts in moves if tuple(counts.items()) not in tried]
+        if not fresh:
+            return best
+        for counts in fresh[:tries]:
+            tries -= 1
+            tried.add(tuple(counts.items()))
+            if (found := error(counts)) < lowest:
+                best, lowest = counts, found
+                break
+        else:
+            return best
+    return best
+
+
+def _trades(
+    counts: Mapping[str, int], curves: Mapping[str, Curve], excess: Callable[[Mapping[str, int]], float]
+) -> list[tuple[float, dict[str, int]]]:
+    """What the curves say is won, and the counts, of giving one group a level back and taking from another instead."""
+    found = []
+    for gaining, curve in curves.items():
+        up = curve.levels.index(counts[gaining]) - 1
+        for losing, other in curves.items() if up >= 0 else ():
+            down = other.levels.index(counts[losing])
+            for level in range(down + 1, min(down + 1 + REACH, len(other.levels))) if losing != gaining else ():
+                changed = {**counts, gaining: curve.levels[up], losing: other.levels[level]}
+                if excess(changed) <= 0:
+                    won = curve.losses[up + 1] - curve.losses[up] - other.losses[level] + other.losses[down]
+                    found.append((-won, changed))
+                    break
+    return found
+
+
 def _give_back(at: dict[str, int], curves: Mapping[str, Curve], excess: Callable[[Mapping[str, int]], float]) -> None:
     """Undo single levels, the dearest first, while there is no excess."""
     while True:

@@ -63,7 +63,7 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """How the result does on held out samples: see `judge.Verdict`; `by` is how its channels were chosen."""
+    """How a result does (see `judge.Verdict`), and how its channels were chosen."""
 
     by: str
     error: float
@@ -76,6 +76,7 @@ class PrunePlan:
 
     Attributes:
         tried: every way of choosing that was measured; the first is the one taken.
+        note: why less was done than asked for, "" where it was done.
         refitted: the layers that were fitted to the original's outputs.
     """
 
@@ -86,6 +87,7 @@ class PrunePlan:
     after: Bill
     tried: tuple[Judged, ...]
     refitted: tuple[str, ...]
+    note: str = ""
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -106,7 +108,7 @@ class PrunePlan:
         """What is done and why, a sentence a line."""
         gone, dead = sum(len(c.gone) for c in self.cuts), sum(c.dead for c in self.cuts)
         if not gone:
-            return ("no channel is removed", *self._pinned())
+            return ("no channel is removed" + (f": {self.note}" if self.note else ""), *self._pinned())
         before, after = self.before, self.after
         lines = [
             f"{gone} of {sum(c.units for c in self.cuts)} channels removed, {dead} of them dead; "
@@ -116,10 +118,11 @@ class PrunePlan:
         ]
         if before.latency_us and after.latency_us:
             lines.append(f"{before.latency_us:.0f} us became {after.latency_us:.0f} us on this machine, one thread")
+        lines += [self.note] if self.note else []
         if self.tried:
             best, *others = self.tried
             lines.append(
-                f"channels chosen by {best.by}: {best.agreement:.1%} of held out samples agree with the original, "
+                f"channels chosen by {best.by}: {best.agreement:.1%} of the samples agree with the original, "
                 f"the error is {best.error:.3g}"
             )
             lines += [f"by {o.by} the error was {o.error:.3g}" for o in others]
@@ -132,11 +135,12 @@ class PrunePlan:
         return {
             "options": self.options.to_json(),
             "cuts": [[c.name, c.kind, c.units, list(c.gone), c.dead, c.why] for c in self.cuts],
-            "weights": [[w.tensor, list(w.values.shape), _encode(w.values)] for w in self.weights],
+            "weights": [[w.tensor, list(w.values.shape), encode(w.values)] for w in self.weights],
             "before": _bill(self.before),
             "after": _bill(self.after),
             "tried": [[j.by, j.error, j.agreement] for j in self.tried],
             "refitted": list(self.refitted),
+            "note": self.note,
         }
 
     @staticmethod
@@ -145,11 +149,12 @@ class PrunePlan:
         return PrunePlan(
             options=PruneOptions.from_mapping(plain["options"]),
             cuts=tuple(GroupCut(n, k, u, tuple(gone), dead, why) for n, k, u, gone, dead, why in plain["cuts"]),
-            weights=tuple(NewWeights(n, _decode(text, shape)) for n, shape, text in plain["weights"]),
+            weights=tuple(NewWeights(n, decode(text, shape)) for n, shape, text in plain["weights"]),
             before=Bill(*plain["before"]),
             after=Bill(*plain["after"]),
             tried=tuple(Judged(*row) for row in plain["tried"]),
             refitted=tuple(plain["refitted"]),
+            note=plain["note"],
         )
 
     def _pinned(self) -> list[str]:
@@ -160,9 +165,11 @@ def _bill(bill: Bill) -> list[object]:
     return [bill.macs, bill.weight_bytes, bill.ram_bytes, bill.latency_us]
 
 
-def _encode(values: npt.NDArray[np.float32]) -> str:
+def encode(values: npt.NDArray[np.float32]) -> str:
+    """Values as text."""
     return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
 
 
-def _decode(text: str, shape: list[int]) -> npt.NDArray[np.float32]:
+def decode(text: str, shape: list[int]) -> npt.NDArray[np.float32]:
+    """The inverse of `encode`."""
     return cast("npt.NDArray[np.float32]", np.frombuffer(base64.b64decode(text), "<f4").reshape(shape))

@@ -80,11 +80,12 @@ def _give_each_its_own(graph: Graph, places: Mapping[Place, Kept], kept: Axes) -
         kept.pop(tensor)
     for place, mask in places.items():
         if place.tensor in shared and place.op is not None:
-            own = _copy(graph, place.tensor, place.op)
+            own = own_copy(graph, place.tensor, place.op)
             kept[own] = {place.axis: mask}
 
 
-def _copy(graph: Graph, tensor: Tensor, op: Op) -> Tensor:
+def own_copy(graph: Graph, tensor: Tensor, op: Op) -> Tensor:
+    """Lets an operator read a copy of a tensor that others read too."""
     name = graph.unique_name(tensor.name)
     own = replace(tensor, name=name)
     op.inputs = [own if t is tensor else t for t in op.inputs]

@@ -64,9 +64,10 @@ def _one_by_one(trace: Trace, op: Op, groups: int) -> None:
     at = LAYOUTS[op.kind]
     data, weights, bias = (_input(op, n) for n in (at.data, at.weights, at.bias))
     if data is not None and weights is not None:
-        ids = trace.axes(data).get(len(data.shape) - 1)
-        if ids is not None:
-            _make(trace, op, weights, bias, at.makes, np.repeat(ids, weights.shape[at.makes] // groups))
+        ids, each = trace.last(data), weights.shape[at.makes] // groups
+        made = np.tile(trace.units.fresh(each), groups) if ids is None else np.repeat(ids, each)
+        if ids is not None or each > 1:
+            _make(trace, op, weights, bias, at.makes, made)
 
 
 def depthwise(trace: Trace, op: Op) -> None:

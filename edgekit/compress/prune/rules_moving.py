@@ -31,11 +31,12 @@ def reshaped(trace: Trace, op: Op, data: Tensor, shape: tuple[int, ...]) -> dict
             trace.pin(data, why, axis)
             continue
         where = differing[0] if len(differing) == 1 else _choice(trace, op, full, differing)
-        if where in found:
-            trace.pin(data, why, axis)
+        slabs = unite_slabs(trace.units, full, where)
+        if where not in found or trace.units.all_pinned(found[where]):
+            found[where] = slabs
+        elif not trace.units.all_pinned(slabs):
+            trace.units.pin(slabs, why)
             trace.units.pin(found[where], why)
-            continue
-        found[where] = unite_slabs(trace.units, full, where)
     return found
 
 

@@ -22,7 +22,6 @@ from edgekit.compress.prune.judge import Judge
 from edgekit.compress.prune.product import product_of
 from edgekit.compress.prune.readers import Reading
 from edgekit.compress.prune.remove import without_units
-from edgekit.core.progress import Progress, tracked
 from edgekit.graph.model import Model, Op
 
 Gone = Mapping[str, Sequence[int]]
@@ -61,7 +60,7 @@ class Trial:
             order = eliminate(readers, group.units).order
         return (*dead, *(u for u in order if u not in set(dead)))
 
-    def curve(self, group: Group, order: Sequence[int], multiple: int, progress: Progress) -> Curve:
+    def curve(self, group: Group, order: Sequence[int], multiple: int) -> Curve:
         """What the outputs lose as a group's units go in this order and their readers take over."""
         dead = len(self.dead.get(group.name, ()))
         steps = tuple(dead + n for n in levels(group.units - dead, multiple))
@@ -69,7 +68,6 @@ class Trial:
         losses = [0.0]
         for number in picked[1:]:
             losses.append(self.judge.verdict(self.outcome({group.name: order[: steps[number]]})).error)
-            progress.advance()
         rising = np.maximum.accumulate(losses)  # less is never better but by chance
         return Curve(steps, tuple(float(x) for x in np.interp(range(len(steps)), picked, rising)))
 
@@ -108,26 +106,6 @@ class Trial:
                 along = np.abs(np.moveaxis(data, part.axis, 0)).reshape(data.shape[part.axis], -1).mean(axis=1)
                 scores += along[part.places].mean(axis=1) / max(float(along.mean()), 1e-30)
         return scores
-
-
-def curves(
-    trial: Trial, orders: Mapping[str, Sequence[int]], multiples: Mapping[str, int], progress: Progress
-) -> dict[str, Curve]:
-    """The curve of every group."""
-    found = {}
-    progress.start("sensitivity", POINTS * len(trial.groups))
-    try:
-        for group in trial.groups:
-            found[group.name] = trial.curve(group, orders[group.name], multiples[group.name], progress)
-    finally:
-        progress.finish()
-    return found
-
-
-def orders(trial: Trial, importance: Importance, progress: Progress) -> dict[str, tuple[int, ...]]:
-    """The order of every group's units."""
-    label = f"importance: {importance.value}"
-    return {g.name: trial.order(g, importance) for g in tracked(trial.groups, label, len(trial.groups), progress)}
 
 
 def _take_over(op: Op, pairs: Sequence[tuple[Reading, Sequence[int]]]) -> None:

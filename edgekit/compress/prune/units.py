@@ -51,6 +51,11 @@ class Units:
             if number != FIXED:
                 self._pins.setdefault(number, why)
 
+    def all_pinned(self, ids: Ids) -> bool:
+        """Whether it is known already that all of them stay."""
+        known = self.roots(np.array([FIXED, *self._pins], np.intp))
+        return bool(np.isin(self.roots(ids), known).all())
+
     def reasons(self) -> dict[int, str]:
         """Why a set is pinned, by its root."""
         found: dict[int, str] = {}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from edgekit.compress.calibrate import CalibrateOptions, calibrate
+from edgekit.compress.calibrate import CalibrateOptions, RangeMethod, calibrate
+from edgekit.compress.finite import FLOAT16_MAX, require_finite
 from edgekit.compress.quantize import library
 from edgekit.compress.quantize.audit import audit
 from edgekit.compress.quantize.casting import cast_constants, quantize_tables
-from edgekit.compress.quantize.islands import fold
+from edgekit.compress.quantize.islands import allow_any_scale, fold
 from edgekit.compress.quantize.library import Treatment
 from edgekit.compress.quantize.options import Boundary, QuantizeOptions, Scales, Scheme
 from edgekit.compress.quantize.plan import Assignment, By, Precision, QuantizePlan
@@ -51,6 +53,7 @@ class Quantize:
             )
         _require_dense(model)
         _require_one_graph(model, options)
+        require_finite(model, FLOAT16_MAX if options.scheme is Scheme.FLOAT16 else math.inf)
         assignments = assign(model, options, setting.target)
         if all(a.precision is Precision.FLOAT for a in assignments):
             why = assignments[0].why if assignments else "it has no float operator"
@@ -81,6 +84,8 @@ class Quantize:
             quantize_tables(result.main, ours)
         elif plan.ranges is not None:
             fold(result.main, ours, {short[n]: r for n, r in plan.ranges.by_tensor.items() if n in short})
+        if plan.options.scheme is Scheme.INT16X8:
+            allow_any_scale(result.main)
         audit(result, plan.assignments, prepared.original)
         if plan.options.scales is Scales.POWER_OF_TWO:
             audit_shifts(result)
@@ -97,8 +102,14 @@ QUANTIZE = Quantize()
 
 
 def calibration_options(options: QuantizeOptions) -> CalibrateOptions:
-    """How a scheme calibrates: the options' own, with the bits of its activations."""
-    return replace(options.calibration, bits=16 if options.scheme is Scheme.INT16X8 else 8)
+    """How a scheme calibrates: the options' own, with the bits of its activations.
+
+    At 16 bits a step is so small that cutting off anything costs more than it gains, so the extremes are taken.
+    """
+    if options.scheme is not Scheme.INT16X8:
+        return replace(options.calibration, bits=8)
+    method = options.calibration.method
+    return replace(options.calibration, bits=16, method=RangeMethod.MINMAX if method is RangeMethod.MSE else method)
 
 
 def _ranges(model: Model, options: QuantizeOptions, plan: tuple[Assignment, ...], setting: Setting) -> Ranges:

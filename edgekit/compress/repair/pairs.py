@@ -23,12 +23,19 @@ _DATA = (DType.INT8, DType.INT16, DType.FLOAT32)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
-    """A layer in both graphs, with its places in their order of operators."""
+    """A layer in both graphs, with its places in their order of operators.
+
+    Attributes:
+        beside: what the layer's output is added to, if that is computed before the layer.
+        float_beside: the same in the float graph.
+    """
 
     place: int
     op: Op
     float_place: int
     floating: Op
+    beside: Tensor | None = None
+    float_beside: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +62,29 @@ def pair_layers(quantized: Graph, floating: Graph) -> Pairs:
         if why or other is None:
             left.append(Change(op.name, op.kind, "left", why))
         else:
-            layers.append(Pair(place, op, other, floating.ops[other]))
+            layers.append(_paired(quantized, place, floating, other))
     return Pairs(tuple(layers), tuple(left))
+
+
+def _paired(quantized: Graph, place: int, floating: Graph, other: int) -> Pair:
+    beside, float_beside = _beside(quantized, place), _beside(floating, other)
+    if beside is None or float_beside is None or beside.shape != float_beside.shape:
+        beside = float_beside = None
+    return Pair(place, quantized.ops[place], other, floating.ops[other], beside, float_beside)
+
+
+def _beside(graph: Graph, place: int) -> Tensor | None:
+    """The other summand, where the output goes into one ADD alone, unclipped, and the other one is there before it."""
+    op = graph.ops[place]
+    output, readers = op.outputs[0], graph.consumers(op.outputs[0])
+    if len(readers) != 1 or readers[0].kind != "ADD" or output in graph.outputs or groups_of(op) > 1:
+        return None
+    others = [t for t in readers[0].inputs if t is not output]
+    clipped = getattr(op.options, "fusedActivationFunction", 0) != 0
+    if clipped or len(others) != 1 or others[0] is None or others[0].shape != output.shape:
+        return None
+    made = graph.producer(others[0])
+    return others[0] if made is not None and graph.ops.index(made) < place else None
 
 
 def _place_of(name: str, known: Mapping[str, int]) -> int | None:

@@ -17,6 +17,8 @@ import numpy.typing as npt
 Doubles = npt.NDArray[np.float64]
 
 RATIOS = np.linspace(1.0, 0.3, 29)  # of the scale that covers the largest weight
+_FEW = 7  # the largest integer of four bits
+_AROUND = (1.0, 0.8, 0.87, 0.93, 1.07, 1.15, 1.25)  # times the scale found by nearest rounding
 _SETTLED = 1e-4  # a smaller gain, relative to the error, ends the rounds
 
 
@@ -128,10 +130,32 @@ def rescaled(grid: Grid, weights: Doubles, hessian: Doubles, bounds: Bounds) -> 
 
 
 def round_weights(weights: Doubles, hessian: Doubles, bounds: Bounds, rounds: int) -> Grid:
-    """Scales and integers together: search, successive rounding, then descent and scales in turn."""
-    scales = search_scales(weights, hessian, bounds)
-    grid = successive(weights, hessian, scales, bounds.most)
+    """Scales and integers together: a search by nearest rounding, then successive rounding, descent and scales in turn.
+
+    Where integers are few, scales around the one found are tried the whole way, and each output keeps its best.
+    """
+    start = search_scales(weights, hessian, bounds)
+    tried = _AROUND if bounds.most <= _FEW else (1.0,)
+    best: Grid | None = None
+    for ratio in tried:
+        scales = np.maximum(start * ratio, bounds.least)
+        grid = _settled(successive(weights, hessian, scales, bounds.most), weights, hessian, bounds, rounds)
+        best = grid if best is None else _better(best, grid, weights, hessian, bounds)
+    assert best is not None
+    return best
+
+
+def _settled(grid: Grid, weights: Doubles, hessian: Doubles, bounds: Bounds, rounds: int) -> Grid:
     for _ in range(rounds):
         grid = descend(grid, weights, hessian, bounds.most, 2)
         grid = rescaled(grid, weights, hessian, bounds)
     return descend(grid, weights, hessian, bounds.most, 2)
+
+
+def _better(a: Grid, b: Grid, weights: Doubles, hessian: Doubles, bounds: Bounds) -> Grid:
+    """Each output's better grid; of all outputs together where they share a scale."""
+    error_a, error_b = (output_error(hessian, g.real - weights) for g in (a, b))
+    if not bounds.per_channel:
+        return a if error_a.sum() <= error_b.sum() else b
+    take = error_b < error_a
+    return Grid(np.where(take[:, None], b.integers, a.integers), np.where(take, b.scales, a.scales))

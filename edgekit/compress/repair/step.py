@@ -10,6 +10,7 @@ rounded to the layer's grid by second-order information; the bias takes the mean
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from edgekit.compress.linear import groups_of, positions, rows, to_matrix, to_ou
 from edgekit.compress.moments import Moments
 from edgekit.compress.options import read_options
 from edgekit.compress.quantize.prepare import with_unique_names
-from edgekit.compress.repair.layer import Problem, Solution, gather_bias, solve
+from edgekit.compress.repair.layer import Halves, Problem, Solution, gather_bias, solve
 from edgekit.compress.repair.options import RepairOptions
 from edgekit.compress.repair.pairs import Pair, Pairs, has_bias, pair_layers, taps_of
 from edgekit.compress.repair.plan import LayerRepair, RepairPlan
@@ -60,8 +61,8 @@ class Repair:
     def requires(self, model: Model, options: RepairOptions, setting: Setting) -> None:
         """Calibration samples, and the float model that `model` was made of."""
         if setting.floating is None:
-            raise UsageError("repair needs a quantized model and the float one it was made of",
-                             "put it behind the step quantize in a recipe")  # fmt: skip
+            hint = "put it behind the step quantize or mix in a recipe"
+            raise ModelError("repair needs a quantized model and the float one that it was made of", hint)
         if setting.samples is None:
             raise UsageError("repair needs calibration samples, and there are none", "give --calibration")
         if len(setting.floating.main.inputs) != len(model.main.inputs):
@@ -83,8 +84,8 @@ class Repair:
             for number, pair in enumerate(tracked(pairs.layers, "repairing", len(pairs.layers), setting.progress)):
                 changed.advance(pair.place)
                 original.advance(pair.float_place)
-                moments = _moments(pair, changed, original, number)
-                repair = _repair(pair, moments, options)
+                halves = _moments(pair, changed, original, number)
+                repair = _repair(pair, halves, options)
                 write_layer(pair.op, repair)
                 found.append(repair)
         return RepairPlan(tuple(found), pairs.left, count, _constant_bytes(work))
@@ -139,31 +140,58 @@ def _folder(workspace: Path | None) -> Iterator[Path]:
         yield Path(name)
 
 
-def _moments(pair: Pair, changed: Walk, original: Walk, number: int) -> Moments:
-    """Of the layer's inputs in both graphs, at random positions that are the same in both."""
+def _moments(pair: Pair, changed: Walk, original: Walk, number: int) -> Halves:
+    """Of the layer's inputs in both graphs, at random positions that are the same in both.
+
+    Where the output is added to something computed before, the difference of that between the graphs stands behind the
+    original's inputs: what the layer can make up for of it, it shall.
+    """
     op, floating = pair.op, pair.floating
     data, source = activation_of(op), activation_of(floating)
     assert data is not None and source is not None
-    moments = Moments(groups_of(op), taps_of(op))
+    outputs = op.outputs[0].shape[-1] if pair.beside is not None else 0
+    first, second = (Moments(groups_of(op), taps_of(op), taps_of(op) + outputs) for _ in range(2))
     rng = np.random.default_rng(number)
     each = min(positions(op), max(_LEAST_ROWS, _ROWS // changed.count))
-    for x, z in zip(changed.batches(data, _TOGETHER), original.batches(source, _TOGETHER), strict=True):
+    together = max(1, min(_TOGETHER, changed.count // 2))
+    steps = zip(
+        changed.batches(data, together),
+        original.batches(source, together),
+        _differences(pair, changed, original, together),
+        strict=False,
+    )
+    for x, z, difference in steps:
         total = positions(op) * x.shape[0] // max(data.shape[0], 1) if op.kind != "FULLY_CONNECTED" else None
-        keep = _drawn(total, each * _TOGETHER, rng) if total is not None else None
-        moments.add(rows(op, x, keep), rows(floating, z, keep))
-    return moments
+        keep = _drawn(total, each * together, rng) if total is not None else None
+        aim = rows(floating, z, keep)
+        if difference is not None:
+            aim = np.concatenate([aim, (difference if keep is None else difference[keep])[None]], axis=2)
+        first.add(rows(op, x, keep), aim)
+        first, second = second, first
+    if not (first.count and second.count):  # one sample
+        return Halves(first.merged(second), first.merged(second), first.merged(second))
+    return Halves(first, second, first.merged(second))
+
+
+def _differences(pair: Pair, changed: Walk, original: Walk, together: int) -> Iterator[np.ndarray | None]:
+    """What stands beside the layer's output in the float graph less what stands there in the changed one, in rows."""
+    if pair.beside is None or pair.float_beside is None:
+        yield from itertools.repeat(None)
+        return
+    for x, z in zip(changed.batches(pair.beside, together), original.batches(pair.float_beside, together), strict=True):
+        yield (z - x).reshape(-1, z.shape[-1])
 
 
 def _drawn(total: int, wanted: int, rng: np.random.Generator) -> np.ndarray | None:
     return None if total <= wanted else np.sort(rng.choice(total, wanted, replace=False))
 
 
-def _repair(pair: Pair, moments: Moments, options: RepairOptions) -> LayerRepair:
+def _repair(pair: Pair, halves: Halves, options: RepairOptions) -> LayerRepair:
     op = pair.op
     weights, bias, data = weights_of(op), bias_of(op), activation_of(op)
     assert weights is not None and data is not None
     problem = _problem(pair, weights, bias, data)
-    solution = solve(problem, moments, options.rounds, options.ridge)
+    solution = solve(problem, halves, options.rounds, options.ridge)
     integers = to_weights(op, solution.grid.integers).astype(np.int8)
     scales = solution.grid.scales.reshape(-1) if problem.per_channel else solution.grid.scales.reshape(-1)[:1]
     stored = _stored_bias(solution, scales.astype(np.float32), bias, problem.data_scale)

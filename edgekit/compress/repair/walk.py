@@ -60,6 +60,15 @@ class Walk:
             part = np.asarray(held[start : start + size])
             yield _real(part.reshape(-1, *part.shape[2:]), tensor)
 
+    def outputs(self, runtime: LiteRT, sources: list[Tensor], wanted: list[Tensor]) -> list[npt.NDArray[np.float32]]:
+        """What another model gives that reads `sources` of this place: (samples, values) for each of `wanted`."""
+        rows: list[list[npt.NDArray[np.float32]]] = [[] for _ in wanted]
+        for sample in range(self.count):
+            found = runtime.run({t.name: np.asarray(self._held[t][sample]) for t in sources})
+            for row, tensor in zip(rows, wanted, strict=True):
+                row.append(_real(found[tensor.name].reshape(-1), tensor))
+        return [np.stack(row) for row in rows]
+
     def _run(self, wanted: list[Tensor]) -> None:
         graph = self._model.main
         made = {t for op in graph.ops[: self._place] for t in op.outputs} | set(graph.inputs)

@@ -28,7 +28,8 @@ from edgekit.compress.step import Setting
 from edgekit.core.errors import DatasetError, ModelError
 from edgekit.graph.codec import write
 from edgekit.graph.cut import cut
-from edgekit.graph.model import Model
+from edgekit.graph.model import Model, Tensor
+from edgekit.graph.types import DType
 from edgekit.runtime.litert import LiteRT
 from edgekit.targets.case import Level
 from edgekit.targets.load import load_target
@@ -139,6 +140,16 @@ def test_what_it_cost_is_counted() -> None:
     assert found.passes_per_layer < 7
 
 
+def test_errors_of_layers_add_up_as_powers() -> None:
+    model = chain()
+    found = analyze(model, samples(model), AnalyzeOptions())
+    alone = [10 ** (-layer.sqnr_db(Choice.INT8) / 10) for layer in found.layers]
+    together = found.together_db(Choice.INT8)
+    assert together == pytest.approx(-10 * math.log10(sum(alone)))
+    assert found.together_db(Choice.PRUNE_50) is None
+    assert analyze(scaled_by(127.0), integers(), EXTREMES).together_db(Choice.INT8) == math.inf
+
+
 def test_a_cut_is_what_the_model_gives_with_those_channels_at_zero() -> None:
     model = conv_net()
     feeds = samples(model)
@@ -209,12 +220,26 @@ def test_dead_channels_are_found() -> None:
     assert "output channels hold one value on all samples" in findings(found)[0]
 
 
+def test_a_dead_output_of_the_model_stays() -> None:
+    model = scaled_by(0.0)
+    assert analyze(model, integers(), AnalyzeOptions()).layers[0].dead == ()
+
+
+def test_operators_of_one_name_are_told_apart() -> None:
+    model = chain()
+    for op in model.main.ops[:2]:
+        op.outputs[0].name = "twice"
+    found = analyze(model, samples(model, 3), AnalyzeOptions())
+    assert [layer.places for layer in found.layers] == [(0,), (1,), (2,)]
+
+
 def test_an_activation_of_its_own_belongs_to_the_layer() -> None:
     b = Builder()
     x = b.input("x", 1, 4)
     bias = b.constant("b", [-1000, 0, 0, 0])
     y = b.op("FULLY_CONNECTED", [x, b.weights("w", 4, 4), bias], "y", (1, 4), DENSE)
-    model = b.model(b.op("RELU", [y], "z", (1, 4)))
+    z = b.op("RELU", [y], "z", (1, 4))
+    model = b.model(b.op("FULLY_CONNECTED", [z, b.weights("v", 2, 4)], "scores", (1, 2), DENSE))
     assert analyze(model, samples(model), AnalyzeOptions()).layers[0].dead == (0,)
 
 
@@ -231,7 +256,7 @@ def test_shared_weights_are_one_layer_and_change_together() -> None:
     feeds = samples(model)
     found = analyze(model, feeds, AnalyzeOptions())
     (layer,) = found.layers
-    assert layer.ops == ("one", "two")
+    assert (layer.ops, layer.places) == (("one", "two"), (0, 1))
     assert layer.macs == 128
     assert layer.weight_bytes == 256
     other = model.clone()
@@ -281,9 +306,56 @@ def test_a_matrix_product_of_activations_is_no_layer() -> None:
         b.op("BATCH_MATMUL", [made, b.weights("w", 1, 4, 3)], "z", (1, 4, 3), options("BatchMatMulOptions"))
     )
     (layer,) = analyze(model, samples(model), AnalyzeOptions()).layers
-    assert layer.name == "z"
+    assert layer.name == "z" and layer.input_facts is not None
     assert layer.effect(Choice.PRUNE_50) is None
     assert layer.sqnr_db(Choice.INT8) < 80
+
+
+def test_weights_on_the_left_of_a_matrix_product() -> None:
+    b = Builder()
+    x = b.input("x", 1, 4, 3)
+    model = b.model(b.op("BATCH_MATMUL", [b.weights("w", 1, 5, 4), x], "y", (1, 5, 3), options("BatchMatMulOptions")))
+    (layer,) = analyze(model, samples(model), AnalyzeOptions()).layers
+    assert layer.input_facts is not None and layer.input_facts.low < -1
+    assert 10 < layer.sqnr_db(Choice.INT4) < layer.sqnr_db(Choice.INT8) < layer.sqnr_db(Choice.INT16X8)
+
+
+def lstm(steps: int = 5, size: int = 4, units: int = 6) -> Model:
+    """A fused recurrent layer with its state in variables -> dense."""
+    b = Builder(4)
+    x = b.input("x", 1, steps, size)
+    gates = [b.weights(f"w{i}", units, size) for i in range(4)] + [b.weights(f"r{i}", units, units) for i in range(4)]
+    biases = [b.weights(f"b{i}", units) for i in range(4)]
+    states = [b.graph.add_tensor(Tensor(n, (1, units), DType.FLOAT32, is_variable=True)) for n in ("h", "c")]
+    inputs = [x, *gates, None, None, None, *biases, None, None, *states, None, None, None, None]
+    made = options("UnidirectionalSequenceLSTMOptions", fusedActivationFunction=4)
+    y = b.op("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, "lstm", (1, steps, units), made)
+    flat = b.op("RESHAPE", [y, b.constant("shape", [1, steps * units], DType.INT32)], "flat", (1, steps * units))
+    return b.model(b.op("FULLY_CONNECTED", [flat, b.weights("w", 3, steps * units)], "y", (1, 3), DENSE))
+
+
+def test_a_recurrent_layer_starts_anew_with_each_sample() -> None:
+    model = lstm()
+    feeds = samples(model, 6)
+    found = analyze(model, feeds, AnalyzeOptions(calibration=CalibrateOptions(samples=6)))
+    layer = layer_of(found, "lstm")
+    assert layer.weight_bytes == 4 * 4 * (6 * 4 + 6 * 6)
+    assert layer.effect(Choice.PRUNE_50) is None and layer.channels == 6
+    assert layer.effect(Choice.INT4) is not None and layer.sqnr_db(Choice.INT4) == math.inf  # no kernel: not tried
+    other = model.clone()
+    for tensor in other.main.ops[0].inputs[1:9]:
+        assert tensor is not None and tensor.data is not None
+        tensor.set_data(tensor.data.astype(np.float16).astype(np.float32))
+    expected = [_sqnr_of_one(model, other, feed) for feed in feeds.arrays]
+    signal, noise = (sum(part) for part in zip(*expected, strict=True))
+    assert layer.sqnr_db(Choice.FLOAT16) == pytest.approx(10 * math.log10(signal / noise))
+
+
+def _sqnr_of_one(model: Model, other: Model, feed: dict[str, Any]) -> tuple[float, float]:
+    """Powers of signal and error, each in a runtime that has seen nothing before."""
+    a = LiteRT(write(model)).run(feed)["y"].astype(np.float64)
+    b = LiteRT(write(other)).run(feed)["y"].astype(np.float64)
+    return float(np.square(a).sum()), float(np.square(b - a).sum())
 
 
 def test_memory_is_bounded_and_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,7 +417,7 @@ def test_an_interrupted_analysis_goes_on(tmp_path: Path, monkeypatch: pytest.Mon
     stopped = Setting(samples=feeds, workspace=tmp_path / "w", progress=_Interrupting("analyzing layers", steps))
     with pytest.raises(KeyboardInterrupt):
         analyze_in(model, AnalyzeOptions(), stopped)
-    assert len(list((tmp_path / "w").iterdir())) == min(steps, 3)
+    assert len(list((tmp_path / "w" / "analysis").iterdir())) == min(steps, 3)
     assert analyze_in(model, AnalyzeOptions(), Setting(samples=feeds, workspace=tmp_path / "w")) == whole
 
 

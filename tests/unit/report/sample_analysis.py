@@ -40,7 +40,7 @@ def layer(name: str, better_db: float = 0.0, weight_bytes: int = 4096, macs: int
     facts = TensorFacts(-1.5, 6.0, 0.0, 6.0, 0.0025, 4.5, 3.2)
     effects = tuple(effect(choice, better_db, weight_bytes, macs) for choice in Choice)
     return Layer(
-        name, "CONV_2D", (name,), f"{name}/kernel", 16, (), 0, weight_bytes, macs, 16_384, False, facts, facts, facts,
+        name, "CONV_2D", (name,), (0,), f"{name}/kernel", 16, (), 0, weight_bytes, macs, 16_384, False, facts, facts, facts,
         effects,
     )  # fmt: skip
 
@@ -48,7 +48,12 @@ def layer(name: str, better_db: float = 0.0, weight_bytes: int = 4096, macs: int
 def ordinary() -> Analysis:
     """Three layers: the second has dead channels and shared weights, the third is a table that has no int4."""
     second = dataclasses.replace(
-        layer("block/conv_1;block/bn_1", 11.5, 36_864, 2_400_000), dead=(3, 7, 8), zero_weights=2, ops=("a", "b")
+        layer("block/conv_1;block/bn_1", 11.5, 36_864, 2_400_000),
+        dead=(3, 7, 8),
+        zero_weights=2,
+        ops=("a", "b"),
+        places=(1, 2),
+        at_peak=True,
     )
     table = layer("tok_emb/GatherV2", 30.0, 358_400, 0)
     cannot = LayerEffect(Choice.INT4, Level.CANNOT, "this runtime has no GATHER for int4", None, None, None, 9, 0, 0)
@@ -56,14 +61,14 @@ def ordinary() -> Analysis:
         table, kind="GATHER", input_facts=None,
         effects=tuple(cannot if e.choice is Choice.INT4 else e for e in table.effects),
     )  # fmt: skip
-    return Analysis("raspberry-pi-4", 100, True, 400_000, 2_600_000, 11.25, (layer("stem"), second, third))
+    return Analysis("raspberry-pi-4", 100, True, 400_000, 2_600_000, 0, 11.25, (layer("stem"), second, third))
 
 
 def least() -> Analysis:
     """One layer that only float runs, no target, no classifier."""
     only = layer("y")
     exact = LayerEffect(Choice.FLOAT, Level.RUNS, "", math.inf, None, None, 0, 0, 0)
-    return Analysis("", 1, False, 64, 16, 3.0, (dataclasses.replace(only, effects=(exact,)),))
+    return Analysis("", 1, False, 64, 16, 1, 3.0, (dataclasses.replace(only, effects=(exact,)),))
 
 
 def hostile() -> Analysis:

@@ -83,6 +83,11 @@ def test_a_page_of_many_layers_is_bounded() -> None:
     assert len(PAGES["many"].encode()) < 600_000
 
 
+def test_a_sentence_names_so_many_layers_and_counts_the_rest() -> None:
+    shown = render_analysis(sample_analysis.many(150), "many").replace("\n      ", " ")
+    assert "output of layer 10 0.25 %, and 280 more." in shown
+
+
 def test_names_that_a_converter_joined_are_shown_short() -> None:
     assert shown_name(sample_analysis.layer("a/b;c/d")) == "a/b"
     assert shown_name(sample_analysis.layer(";x")) == "x"

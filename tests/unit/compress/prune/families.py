@@ -8,7 +8,7 @@ import numpy as np
 
 from edgekit.graph.model import Model, Tensor
 from edgekit.graph.types import DType
-from tests.unit.compress.net import RELU6, Net
+from tests.unit.compress.net import RELU, RELU6, Net
 from tests.unit.compress.small import conv_net, options, text_net
 
 Family = Callable[[], Model]
@@ -39,6 +39,11 @@ def grouped() -> Model:
 def grouped_one_by_one() -> Model:
     net, x = _image()
     return _read(net, net.conv(net.conv(x, 6), 12, groups=6))
+
+
+def grouped_one_by_one_of_the_input() -> Model:
+    net, x = _image()
+    return _read(net, net.conv(x, 12, groups=3))
 
 
 def depthwise_multiplied() -> Model:
@@ -102,6 +107,16 @@ def shared_vector() -> Model:
     net.graph.ops[1].inputs[2] = net.graph.ops[0].inputs[2]
     net.graph.sweep()
     return net.model(net.conv(a, 3), net.conv(b, 3))
+
+
+def shared_reader() -> Model:
+    """One row of weights reads two layers that have nothing else in common."""
+    net, x = _image()
+    a, b = net.dense(x, 8, RELU), net.dense(x, 8, RELU)
+    first, second = net.dense(a, 1), net.dense(b, 1)
+    net.graph.ops[3].inputs[1] = net.graph.ops[2].inputs[1]
+    net.graph.sweep()
+    return net.model(first, second)
 
 
 def shared_matrix() -> Model:
@@ -171,6 +186,19 @@ def _computed_sizes(net: Net, x: Tensor, rest: tuple[int, ...]) -> Tensor:
     opts = options("PackOptions", axis=0, valuesCount=1 + len(rest))
     sizes = [net.numbers(f"size{len(net.graph.ops)}", n) for n in rest]
     return net.plain("PACK", [batch, *sizes], (1 + len(rest),), opts, DType.INT32)
+
+
+def enlarged_with_an_open_batch() -> Model:
+    net, x = _image()
+    a = net.transposed(net.conv(x, 6), 5)
+    wide = net.graph.ops.pop()
+    wide.inputs[0] = _computed_sizes(net, net.graph.ops[0].outputs[0], a.shape[1:])
+    net.graph.ops.append(wide)
+    model = _read(net, a)
+    for tensor in model.main.tensors:
+        if not tensor.is_constant and len(tensor.shape) == 4:
+            tensor.shape_signature = (-1, *tensor.shape[1:])
+    return model
 
 
 def concatenated() -> Model:
@@ -486,9 +514,9 @@ def gru_unrolled() -> Model:
 FAMILIES: dict[str, Family] = {
     f.__name__: f
     for f in (
-        conv_net, text_net, plain_and_dilated, grouped, grouped_one_by_one, depthwise_multiplied,
+        conv_net, text_net, plain_and_dilated, grouped, grouped_one_by_one, grouped_one_by_one_of_the_input, depthwise_multiplied,
         depthwise_of_the_input, depthwise_of_one_channel, transposed, conv_3d, residual_adds, broadcasts,
-        shared_vector, shared_matrix, not_zero_at_zero, activations, elu, flattened, flattened_by_dense, flattened_by_its_shape, concatenated,
+        shared_vector, shared_reader, shared_matrix, not_zero_at_zero, activations, elu, flattened, flattened_by_dense, flattened_by_its_shape, enlarged_with_an_open_batch, concatenated,
         dense_block, joined_in_space, split_parts, gated_linear_unit, sliced, padded, padded_shortcut, pooled, reduced,
         rearranged, channels_first_flattened, shuffled, group_norm, reversed_channels, blocks, space_and_batch, attention, attention_of_one_head,
         attention_packed, matmul_with_constants, mixer, embedded_by_lookup, tied_embedding, gathered, packed, repeated,

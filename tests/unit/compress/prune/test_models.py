@@ -24,6 +24,12 @@ FILES = {
     "vww": "models/mlperf_tiny/vww_96_float.tflite",
     "mobilenet_v1_025": "models/mobilenet_v1_025/mobilenet_v1_0.25_224_1_default_1.tflite",
 }
+INTEGERS = {
+    "ad01_int8": "models/mlperf_tiny/ad01_int8.tflite",
+    "kws_int8": "models/mlperf_tiny/kws_ref_model.tflite",
+    "resnet8_int8": "models/mlperf_tiny/pretrainedResnet_quant.tflite",
+    "vww_int8": "models/mlperf_tiny/vww_96_int8.tflite",
+}
 # Written by the benchmarks' importer: <case>/float.tflite.
 IMPORTED = Path(os.environ.get("EDGEKIT_IMPORTED") or Path(__file__).resolve().parents[5] / "assets")
 CASES = ("str_ww", "fsdd_dscnn", "sst2_encoder", "cifar_mnv2", "cifar_resnet_onnx")
@@ -41,6 +47,11 @@ def test_a_cut_is_silence(name: str) -> None:
     model = load(name)
     small = assert_cut_is_silence(model)
     assert model_macs(small) < model_macs(model)
+
+
+@pytest.mark.parametrize("name", INTEGERS)
+def test_a_cut_is_silence_in_integers(name: str) -> None:
+    assert_cut_is_silence(read(shared(INTEGERS[name]).read_bytes()))
 
 
 @pytest.mark.parametrize("name", [*FILES, *CASES])
