@@ -123,8 +123,10 @@ def _smaller(
     values = table.table.data
     assert values is not None  # `why_not` says so
     assert setting.samples is not None
-    seen = [metric(table), sensitivity(model, table, setting.samples, setting.progress)]
-    cost = sum((m / np.trace(m) for m in seen if np.trace(m) > 0), np.zeros_like(seen[0]))
+    cost = metric(table)
+    if table.plain or not table.readers:  # no weights tell what a row's numbers are for: its outputs do
+        tried = sensitivity(model, table, setting.samples, setting.progress)
+        cost = cost if not tried.any() else cost / np.trace(cost) + tried / np.trace(tried)
     whole = space(values, cost, (count + _UNSEEN) ** _POWER)
     before = _weights_before(table)
     best: Reduced | None = None
