@@ -44,6 +44,15 @@ class Moments:
         self._z += (x if z is None else z).sum(axis=1, dtype=np.float64)
         self._xz += gram if z is None else across @ z
 
+    def joined(self, other: Moments) -> Moments:
+        """Of the rows of both."""
+        groups, taps = self._x.shape
+        both = Moments(groups, taps, self._z.shape[1])
+        both.count = self.count + other.count
+        both._x, both._z = self._x + other._x, self._z + other._z
+        both._xx, both._xz = self._xx + other._xx, self._xz + other._xz
+        return both
+
     @property
     def mean(self) -> Doubles:
         """E[x], (groups, taps)."""

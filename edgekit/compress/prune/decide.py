@@ -30,10 +30,10 @@ from edgekit.graph.cost import activation_peak_bytes, model_macs, weight_bytes
 from edgekit.graph.model import Model
 
 JUDGED = 128
-"""So many samples judge what is tried; they and their outputs are held in memory."""
+"""So many held out samples judge what is tried; they and their outputs are held in memory."""
 
-FINALISTS = 2
-"""So many candidates are refitted; what comes out closest to the original is taken."""
+TRIES = 4
+"""So many changes of the best candidate are refitted too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,12 +94,12 @@ def _towards_goal(case: _Case) -> PrunePlan:
         limits, pace = limits_for_latency(search, rankings[-1], limits, options.latency, feed)
         if pace.note:
             return _without_dead(case, pace.note)
-    candidates = [c for ranking in rankings for c in search.candidates(ranking, limits)]
+    candidates = sorted((c for r in rankings for c in search.plain(r, limits)), key=lambda c: c.error)
     if not candidates:
         raise UsageError(_unreachable(case, search.costs, search.least(rankings[-1])))
-    candidates.sort(key=lambda c: c.error)
-    results = [_made(case, trial, c) for c in candidates[: FINALISTS if options.refit else 1]]
-    best = min(results, key=lambda r: r.verdict.error)
+    thorough = search.thorough(candidates[0].ranking, limits)
+    best = _best(case, search, [*thorough, candidates[0]], limits)
+    candidates = sorted([*thorough, *candidates], key=lambda c: c.error)
     if pace is not None:
         pace = timed(case.model, best.model, feed)
         if pace.note:
@@ -110,9 +110,24 @@ def _towards_goal(case: _Case) -> PrunePlan:
     return _plan(case, best.model, best.candidate.gone, tried, best.refitted, pace)
 
 
+def _best(case: _Case, search: Search, candidates: list[Candidate], limits: Limits) -> _Result:
+    """The best of the candidates, and of what trades make of it, as they are when they are refitted."""
+    if not case.options.refit:
+        return _made(case, search.trial, candidates[0])
+    results = [_made(case, search.trial, c) for c in candidates]
+    best = min(results, key=lambda r: r.verdict.error)
+
+    def error(candidate: Candidate) -> float:
+        results.append(_made(case, search.trial, candidate))
+        return results[-1].verdict.error
+
+    search.refined(best.candidate, limits, error, TRIES)
+    return min(results, key=lambda r: r.verdict.error)
+
+
 def _trial(case: _Case) -> Trial:
     found = {g.name: r for g, r in readings(case.dead.folded, case.free, case.samples, case.setting.progress)}
-    judge = Judge(case.model, case.samples.few(JUDGED))
+    judge = Judge(case.model, case.samples.held_out(JUDGED))
     return Trial(case.dead.folded, case.free, found, case.dead.gone, judge)
 
 

@@ -64,7 +64,7 @@ def limits_for_latency(
 
 
 def _best(search: Search, ranking: Ranking, limits: Limits) -> Candidate | None:
-    return next(iter(search.candidates(ranking, limits)), None)
+    return next(iter(search.plain(ranking, limits)), None)
 
 
 def timed(original: Model, pruned: Model, feed: Feed) -> Pace:

@@ -122,7 +122,7 @@ class PrunePlan:
         if self.tried:
             best, *others = self.tried
             lines.append(
-                f"channels chosen by {best.by}: {best.agreement:.1%} of the samples agree with the original, "
+                f"channels chosen by {best.by}: {best.agreement:.1%} of held out samples agree with the original, "
                 f"the error is {best.error:.3g}"
             )
             lines += [f"by {o.by} the error was {o.error:.3g}" for o in others]

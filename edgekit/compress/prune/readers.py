@@ -23,10 +23,15 @@ MOMENT_BYTES = 512 * 2**20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """An operator that reads units of a group, as one reader for each of its convolution groups."""
+    """An operator that reads units of a group, as one reader for each of its convolution groups.
+
+    Attributes:
+        rows: how many rows its moments rest on.
+    """
 
     op: str
     readers: tuple[Reader, ...]
+    rows: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,4 +113,4 @@ def _reading(wanted: _Wanted, moments: Moments) -> Reading:
         units = np.unique(marks[marks >= 0])
         taps = np.stack([np.flatnonzero(marks == u) for u in units]) if units.size else np.zeros((0, 1), np.intp)
         readers.append(Reader(mean[g], covariance[g], weights[g], units, taps))
-    return Reading(wanted.product.op.name, tuple(readers))
+    return Reading(wanted.product.op.name, tuple(readers), moments.count)
