@@ -121,7 +121,7 @@ def _wrong_golden() -> Seen:
 def _one_gone() -> Seen:
     with scratch() as folder, Board("native") as board:
         bundle = _built(folder)
-        board.pull()
+        board.box.pull()
         before = _measurements(bundle)
         words = ["check", bundle, "--device", "local", "--device", board.uri, "--runs", 10]
         done = _edgekit(*words, environment={"EDGEKIT_SSH_CONFIG": str(board.ssh_config)})

@@ -14,6 +14,7 @@ from edgekit.deploy.agent.protocol import SIGNATURE, Step
 from edgekit.deploy.install import DeployOptions, State, deploy_to, status_of
 from edgekit.deploy.release import Release, release_of
 from edgekit.lab.board import Board, BoardOptions
+from edgekit.lab.box import Box
 from edgekit.transports.base import Transport
 from edgekit.transports.uri import DeviceUri, parse_device
 from tests.unit.deploy.board_folder import PROGRAM, bundle, named
@@ -27,8 +28,8 @@ _SEEN_STEPS = tuple(s for s in Step if s not in (Step.SIGNATURE, Step.REVERT))
 def faults() -> Iterator[Fault]:
     """Power cut and connection cut at every step, then wrong contents."""
     for step in _SEEN_STEPS:
-        yield Fault("deploy", f"power cut at the step {step.value}", _WHOLE, lambda s=step: _cut(s, Board.power_off))
-        yield Fault("deploy", f"cable pulled at the step {step.value}", _WHOLE, lambda s=step: _cut(s, Board.pull))
+        yield Fault("deploy", f"power cut at the step {step.value}", _WHOLE, lambda s=step: _cut(s, Box.power_off))
+        yield Fault("deploy", f"cable pulled at the step {step.value}", _WHOLE, lambda s=step: _cut(s, Box.pull))
     yield Fault("deploy", "a file with another hash than the manifest's", _OLD, _wrong_hash)
     yield Fault("deploy", "a full disk on the board", _OLD, _full_disk)
     yield Fault("deploy", "no signature, and the board trusts a key", _OLD, lambda: _signed(""))
@@ -74,19 +75,19 @@ def _on_a_site(run: Callable[[_Site], Seen], options: BoardOptions | None = None
         return run(_Site(board))
 
 
-def _cut(step: Step, cut: Callable[[Board], None]) -> Seen:
+def _cut(step: Step, cut: Callable[[Box], None]) -> Seen:
     def run(site: _Site) -> Seen:
         new, reached = _release("new"), []
 
         def seen(device: DeviceUri, which: Step) -> None:
             if which is step and not reached:
                 reached.append(which)
-                cut(site.board)
+                cut(site.board.box)
 
         error = caught(lambda: _deploy(site.device, new, DeployOptions(seen=seen)))
         if not site.board.box.running():
-            site.board.power_on()
-        site.board.plug()
+            site.board.box.power_on()
+        site.board.box.plug()
         between = site.serves()
         _deploy(site.device, _release("next"))
         after, left = site.serves(), site.leftovers()

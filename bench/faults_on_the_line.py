@@ -164,12 +164,12 @@ def _ssh_line(how: str) -> Seen:
         lines = session.stream(["sh", "-c", "echo first; sleep 60"], 90)
         next(lines)
         if how == "pull":
-            board.pull()
+            board.box.pull()
         else:
             board.box.stall_after(0)
         seen = refused(lambda: list(lines), 5, board.uri)
         session.close()
-        board.plug()
+        board.box.plug()
         with opened(board.uri) as again:
             works = again.run(["true"], 60).exit_code == 0
     return Seen(seen.kept and works, seen.words)
@@ -207,10 +207,10 @@ def _sshd_killed() -> Seen:
         session = opened(board.uri)
         lines = session.stream(["sh", "-c", "echo first; sleep 60"], 90)
         next(lines)
-        board.power_off()
+        board.box.power_off()
         seen = refused(lambda: list(lines), 5, board.uri)
         session.close()
-        board.power_on()
+        board.box.power_on()
         with opened(board.uri) as again:
             works = again.run(["true"], 60).exit_code == 0
     return Seen(seen.kept and works, seen.words)
@@ -228,12 +228,12 @@ def _phone_line(how: str) -> Seen:
         lines = session.stream(["sh", "-c", "echo first; sleep 60"], 20)
         next(lines)
         if how == "pull":
-            phone.pull()
+            phone.box.pull()
         else:
             phone.box.stall_after(0)
         seen = refused(lambda: list(lines), 5, phone.uri)
         session.close()
-        phone.plug()
+        phone.box.plug()
         end, works = time.monotonic() + 60, False
         while not works and time.monotonic() < end:
             works = caught(lambda: opened(phone.uri).close()) is None

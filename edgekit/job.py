@@ -15,15 +15,17 @@ from edgekit.core.errors import EdgekitError, GateError
 from edgekit.core.files import sha256_bytes
 from edgekit.core.progress import Progress
 from edgekit.data.feed import Binding, ModelInput
+from edgekit.goal import Goal
 from edgekit.graph.codec import read
 from edgekit.graph.model import Model
 from edgekit.importers.base import ImportOptions, ImportReport
 from edgekit.measure.fleet import FleetLines
-from edgekit.measure.gates import describe, failed_gates
+from edgekit.measure.gates import Gate, describe, failed_gates
 from edgekit.measure.measurement import Measurement
 from edgekit.recipe import Recipe
 from edgekit.report.model import Report, StepRow
 from edgekit.targets.target import Target
+from edgekit.transports.uri import DeviceUri
 from edgekit.verify.compare import Comparison
 from edgekit.verify.verification import Verification
 
@@ -45,6 +47,7 @@ class BuildRequest:
         evaluation: samples with labels, for verification alone.
         evaluation_limit: verify on at most so many of them.
         budgets: limits put over the target's own.
+        goals: shares of the float model's cost to reach; recipes are tried until they are.
         imports: how to import.
         devices: where to measure, as `URI` or `TARGET=URI`; none: this machine, for the report but not for the gates.
         accept_emulated: hold times of emulated devices against limits too.
@@ -60,6 +63,7 @@ class BuildRequest:
     evaluation: Path | None = None
     evaluation_limit: int | None = None
     budgets: Mapping[str, float] = field(default_factory=dict)
+    goals: tuple[Goal, ...] = ()
     imports: ImportOptions = field(default_factory=ImportOptions)
     devices: tuple[str, ...] = ()
     accept_emulated: bool = False
@@ -136,7 +140,7 @@ class Once:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """One target's share of a build."""
+    """One target's share of a build; `devices` are those whose times say something of the target."""
 
     request: BuildRequest
     workshop: Workshop
@@ -145,6 +149,7 @@ class Job:
     once: Once
     target: Target
     recipe: Recipe
+    devices: tuple[DeviceUri, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -162,6 +167,7 @@ class Draft:
     steps: tuple[StepRow, ...]
     verification: Verification | None
     layers: Comparison | None
+    goals: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

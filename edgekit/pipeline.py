@@ -18,51 +18,44 @@ from typing import TypeVar
 
 import numpy as np
 
+from edgekit.apart import keep_apart
 from edgekit.bundle.golden import Golden, make_golden
 from edgekit.bundle.manifest import DatasetRef, GoldenSpec, Provenance, SourceRef, TargetRef
 from edgekit.bundle.measured import add_measurement
 from edgekit.bundle.versions import versions
 from edgekit.bundle.write import BundleContent, write_bundle
-from edgekit.compress.calibrate import CalibrateOptions, calibrate
-from edgekit.compress.options import write_options
-from edgekit.compress.ranges import Ranges
 from edgekit.compress.registry import STEPS
-from edgekit.compress.step import RangeSource, Setting
+from edgekit.compressing import compress_stage
 from edgekit.core.errors import EdgekitError
-from edgekit.core.files import sha256_bytes, write_atomic
+from edgekit.core.files import write_atomic
 from edgekit.data.dataset import Dataset, open_dataset
 from edgekit.data.feed import Binding, bind
-from edgekit.graph.check import check
 from edgekit.graph.codec import write
-from edgekit.graph.model import Model
-from edgekit.graph.ops import is_float
 from edgekit.importers.base import ImportReport, source_sha256
 from edgekit.importers.registry import import_model
 from edgekit.job import (
     Artifact,
     BuildRequest,
-    CalibrationSamples,
     Draft,
     Job,
     Measured,
     Once,
     Source,
     TargetResult,
-    TrainingSamples,
     Workshop,
     model_inputs,
 )
 from edgekit.measure.assign import assign
 from edgekit.measuring import gate_stage, measure_stage
-from edgekit.recipe import Recipe, StepUse, load_recipe, with_settings
+from edgekit.recipe import Recipe, load_recipe, with_settings
 from edgekit.report.assemble import Parts, assemble
 from edgekit.report.html import render_html
 from edgekit.report.html_index import render_index
-from edgekit.report.model import Entry, Fact, Index, StepRow
+from edgekit.report.model import Entry, Index
 from edgekit.runtime.litert import Kernels
 from edgekit.targets.rules import require_support
 from edgekit.targets.target import Kind, Target
-from edgekit.transports.uri import LOCAL
+from edgekit.transports.uri import LOCAL, DeviceUri
 from edgekit.verify.compare import CompareOptions, Comparison, compare_models
 from edgekit.verify.evaluate import EvaluateOptions, evaluate
 from edgekit.verify.outputs import FloatOutputs, float_outputs
@@ -87,9 +80,11 @@ def build(request: BuildRequest, workshop: Workshop) -> tuple[TargetResult, ...]
     devices = assign(request.devices, request.targets) or {LOCAL: request.targets}
     source = import_stage(request, datasets.get("calibration"), workshop)
     bindings = {role: bind(dataset, model_inputs(source.artifact.model)) for role, dataset in datasets.items()}
+    keep_apart(bindings, recipes, workshop)
     once = Once({})
     pairs = zip(request.targets, recipes, strict=True)
-    jobs = [Job(request, workshop, source, bindings, once, target, recipe) for target, recipe in pairs]
+    timed = _timed_on(request, devices)
+    jobs = [Job(request, workshop, source, bindings, once, t, recipe, timed[t.name]) for t, recipe in pairs]
     drafts = [_or_error(job, partial(draft_for_target, job)) for job in jobs]
     measured: dict[str, Measured] = {}
     try:
@@ -102,6 +97,17 @@ def build(request: BuildRequest, workshop: Workshop) -> tuple[TargetResult, ...]
     return tuple(_finished(draft, measured) for draft in drafts)
 
 
+def _timed_on(
+    request: BuildRequest, devices: Mapping[DeviceUri, tuple[Target, ...]]
+) -> dict[str, tuple[DeviceUri, ...]]:
+    """By target, the devices whose times say something of it: this machine's only where it was asked for."""
+    asked = bool(request.devices)
+    return {
+        target.name: tuple(d for d, its in devices.items() if target in its and (asked or target.kind is Kind.LOCAL))
+        for target in request.targets
+    }
+
+
 def recipe_for(target: Target, request: BuildRequest) -> Recipe:
     """The recipe that was asked for, or the target's own, with the request's settings; every option is checked."""
     recipe = with_settings(load_recipe(request.recipe or target.recipe_default), request.settings)
@@ -112,18 +118,20 @@ def recipe_for(target: Target, request: BuildRequest) -> Recipe:
 
 def draft_for_target(job: Job) -> Draft:
     """The line of this module's title, from the float model to the golden samples, for one target."""
-    result, steps = compress_stage(job)
+    found = compress_stage(job)
+    job, result = replace(job, recipe=found.recipe), found.result
     require_support(result.model, job.target)
     verification = verify_stage(job, result)
     golden = job.once.get("golden", result, lambda: golden_stage(job, result))
     layers = job.once.get("layers", result, lambda: layer_stage(job, result))
-    return Draft(job, result, _content(job, result, verification, golden), steps, verification, layers)
+    content = _content(job, result, verification, golden)
+    return Draft(job, result, content, found.steps, verification, layers, found.goals)
 
 
 def bundle_for_target(draft: Draft, measured: Measured) -> TargetResult:
     """The rest of that line: gates, report and bundle."""
     job, content = draft.job, draft.content
-    gates = gate_stage(draft, measured.measurements)
+    gates = (*gate_stage(draft, measured.measurements), *draft.goals)
     report = assemble(
         Parts(
             name=job.source.name,
@@ -173,73 +181,6 @@ def import_stage(request: BuildRequest, samples: Dataset | None, workshop: Works
     folder = workshop.cache.get("import", key, make)
     report = ImportReport.from_json(json.loads((folder / "report.json").read_text()))
     return Source(request.model.name, Artifact.of((folder / "model.tflite").read_bytes()), report)
-
-
-def compress_stage(job: Job) -> tuple[Artifact, tuple[StepRow, ...]]:
-    """The recipe, step by step, each on the result of the one before."""
-    artifact, floating, rows = job.source.artifact, job.source.artifact, []
-    for use in job.recipe.steps:
-        artifact, row = _step(job, artifact, floating, use)
-        floating = artifact if is_float(artifact.model) else floating
-        rows.append(row)
-    return artifact, tuple(rows)
-
-
-def _step(job: Job, before: Artifact, floating: Artifact, use: StepUse) -> tuple[Artifact, StepRow]:
-    """One step: it says what it needs, decides, and then does what it decided."""
-    step = STEPS.load(use.use)
-    options = step.options(use.mapping())
-    digests = {role: binding.dataset.digest for role, binding in job.bindings.items() if role != "evaluation"}
-    key = {"model": before.sha256, "floating": floating.sha256, "original": job.source.artifact.sha256,
-           "use": use.use, "options": write_options(options), "samples": digests,
-           "target": job.target.name, "rules": _fingerprint(job.target), **_versions()}  # fmt: skip
-    setting = _setting(job, before, floating, job.workshop.cache.workspace("step", key))
-    step.requires(before.model, options, setting)
-
-    def make(folder: Path) -> None:
-        plan = step.plan(before.model, options, setting)
-        after = step.apply(before.model, plan)
-        check(after)
-        (folder / "model.tflite").write_bytes(write(after))
-        (folder / "plan.json").write_text(json.dumps({"explain": plan.explain(), "plan": plan.to_json()}))
-
-    folder = job.workshop.cache.get("step", key, make)
-    explanation = json.loads((folder / "plan.json").read_text())["explain"]
-    facts = tuple(Fact(name, str(value)) for name, value in write_options(options).items())
-    return Artifact.of((folder / "model.tflite").read_bytes()), StepRow(use.use, " ".join(explanation), facts)
-
-
-def _setting(job: Job, before: Artifact, floating: Artifact, workspace: Path) -> Setting:
-    """What a step may know; of the samples those for calibration and training, never those for evaluation."""
-    calibration, training = job.bindings.get("calibration"), job.bindings.get("training")
-    return Setting(
-        target=job.target,
-        samples=CalibrationSamples(calibration) if calibration else None,
-        ranges=_kept_ranges(calibration, job.workshop) if calibration else None,
-        training=TrainingSamples(training) if training else None,
-        original=job.source.artifact.model,
-        floating=floating.model if floating is not before else None,
-        workspace=workspace,
-        progress=job.workshop.progress,
-    )
-
-
-def _kept_ranges(binding: Binding, workshop: Workshop) -> RangeSource:
-    """Calibrated ranges, kept by the model's and the samples' content: targets share them."""
-    samples = CalibrationSamples(binding)
-
-    def ranges(model: Model, options: CalibrateOptions) -> Ranges:
-        key = {"model": sha256_bytes(write(model)), "samples": binding.dataset.digest,
-               "options": write_options(options), **_versions()}  # fmt: skip
-
-        def make(folder: Path) -> None:
-            total = min(samples.count, options.limit or samples.count)
-            found = calibrate(model, samples.feeds(options.limit), options, workshop.progress, total)
-            (folder / "ranges.json").write_text(json.dumps(found.to_json()))
-
-        return Ranges.from_json(json.loads((workshop.cache.get("ranges", key, make) / "ranges.json").read_text()))
-
-    return ranges
 
 
 def verify_stage(job: Job, result: Artifact) -> Verification | None:
@@ -360,8 +301,3 @@ def _self_check_samples(dataset: Dataset | None) -> tuple[Mapping[str, np.ndarra
 def _versions() -> dict[str, object]:
     """What every stage depends on beside its inputs."""
     return {"versions": versions()}
-
-
-def _fingerprint(target: Target) -> str:
-    """What a plan may depend on: the whole profile."""
-    return sha256_bytes(repr(target).encode())

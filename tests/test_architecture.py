@@ -12,8 +12,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "edgekit"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"cli"}),
     frozenset({"pipeline"}),
-    frozenset({"measuring"}),
+    frozenset({"apart", "compressing", "measuring"}),
     frozenset({"job"}),
+    frozenset({"goal"}),
     frozenset({"recipe"}),
     frozenset({"report"}),
     frozenset({"deploy", "lab", "measure"}),

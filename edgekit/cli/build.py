@@ -12,7 +12,10 @@ from edgekit.cli.guard import guarded
 from edgekit.cli.progress import FleetProgress, TerminalProgress
 
 if TYPE_CHECKING:
+    from edgekit.goal import Goal
+    from edgekit.importers.base import ImportOptions
     from edgekit.job import BuildRequest, TargetResult
+    from edgekit.targets.target import Target
 
 
 @click.command()
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 @click.option("--evaluation-limit", type=click.IntRange(1), help="Verify on at most so many of them, evenly spread.")
 @click.option("--recipe", help="A shipped recipe or a .toml file; without it the target's own.")
 @click.option("--set", "settings", multiple=True, metavar="STEP.OPTION=VALUE", help="Change an option of the recipe.")
+@click.option("--goal", "goals", multiple=True, metavar="KEY=SHARE",
+              help="Prune until latency, macs or size is at most this share of the float model's.")  # fmt: skip
 @click.option("--budget", "budgets", multiple=True, metavar="KEY=VALUE", help="A limit over the target's own.")
 @click.option("--device", "devices", multiple=True, metavar="[TARGET=]URI",
               help="Measure there, and hold it to the budget; several at once.")  # fmt: skip
@@ -44,6 +49,7 @@ def build(
     evaluation_limit: int | None,
     recipe: str | None,
     settings: tuple[str, ...],
+    goals: tuple[str, ...],
     budgets: tuple[str, ...],
     devices: tuple[str, ...],
     accept_emulated: bool,
@@ -63,15 +69,11 @@ def build(
     """
 
     def work(progress: TerminalProgress) -> int:
-        from edgekit.importers.base import ImportOptions, parse_input_shape
         from edgekit.job import BuildRequest
-        from edgekit.targets.load import load_target
-        from edgekit.targets.target import parse_budget
 
-        names = dict.fromkeys(name.strip() for group in targets for name in group.split(",") if name.strip())
         request = BuildRequest(
             model=model,
-            targets=tuple(load_target(name) for name in names),
+            targets=_targets(targets),
             output=output,
             recipe=recipe,
             settings=settings,
@@ -79,18 +81,42 @@ def build(
             training=training,
             evaluation=evaluation,
             evaluation_limit=evaluation_limit,
-            budgets=dict(parse_budget(text) for text in budgets),
-            imports=ImportOptions(
-                importer=importer,
-                input_shapes=dict(parse_input_shape(text) for text in input_shapes),
-                allow_unsafe=allow_unsafe,
-            ),
+            goals=_goals(goals),
+            budgets=_budgets(budgets),
+            imports=_imports(importer, input_shapes, allow_unsafe),
             devices=devices,
             accept_emulated=accept_emulated,
         )
         return run_build(request, cache, json_path, progress)
 
     return guarded(work)
+
+
+def _targets(groups: tuple[str, ...]) -> tuple[Target, ...]:
+    """The profiles of names with commas between them, each once."""
+    from edgekit.targets.load import load_target
+
+    names = dict.fromkeys(name.strip() for group in groups for name in group.split(",") if name.strip())
+    return tuple(load_target(name) for name in names)
+
+
+def _goals(texts: tuple[str, ...]) -> tuple[Goal, ...]:
+    from edgekit.goal import parse_goal
+
+    return tuple(parse_goal(text) for text in texts)
+
+
+def _budgets(texts: tuple[str, ...]) -> dict[str, float]:
+    from edgekit.targets.target import parse_budget
+
+    return dict(parse_budget(text) for text in texts)
+
+
+def _imports(importer: str | None, input_shapes: tuple[str, ...], allow_unsafe: bool) -> ImportOptions:
+    from edgekit.importers.base import ImportOptions, parse_input_shape
+
+    shapes = dict(parse_input_shape(text) for text in input_shapes)
+    return ImportOptions(importer=importer, input_shapes=shapes, allow_unsafe=allow_unsafe)
 
 
 def run_build(request: BuildRequest, cache: Path | None, json_path: Path | None, progress: TerminalProgress) -> int:

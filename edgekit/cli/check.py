@@ -13,6 +13,7 @@ from edgekit.cli.output import write_json
 
 if TYPE_CHECKING:
     from edgekit.bundle.read import Bundle
+    from edgekit.measure.evaluation import EvaluationSamples
     from edgekit.measure.fleet import Outcome
     from edgekit.measure.gates import Gate
     from edgekit.measure.measurement import Measurement
@@ -88,14 +89,11 @@ def check(
     others, and the exit code is 5 then.
     """
     from edgekit.bundle.read import open_bundle
-    from edgekit.measure.evaluation import EvaluationSamples
     from edgekit.measure.fleet import parse_devices
     from edgekit.measure.options import Accelerator, CheckOptions, PhoneOptions
-    from edgekit.targets.target import Budget, parse_budget
 
     uris, opened = parse_devices(devices), open_bundle(bundle)
-    samples = EvaluationSamples.of(opened, evaluation, evaluation_limit) if evaluation else None
-    budget = Budget(**opened.manifest.budget).merge(dict(parse_budget(text) for text in budgets))
+    samples, budget = _samples(opened, evaluation, evaluation_limit), _budget(opened, budgets)
     options = CheckOptions(
         runs=runs,
         warmup=warmup,
@@ -114,6 +112,20 @@ def check(
         return
     same = samples is not None and samples.are_those_of(opened.manifest)
     _check(opened, uris, options, Judging(budget, accept_emulated, same), json_path)
+
+
+def _samples(bundle: Bundle, path: Path | None, limit: int | None) -> EvaluationSamples | None:
+    from edgekit.data.dataset import open_dataset
+    from edgekit.measure.evaluation import EvaluationSamples
+
+    return EvaluationSamples.of(bundle, open_dataset(path), limit) if path else None
+
+
+def _budget(bundle: Bundle, texts: tuple[str, ...]) -> Budget:
+    """The bundle's own, with what was asked for over it."""
+    from edgekit.targets.target import Budget, parse_budget
+
+    return Budget(**bundle.manifest.budget).merge(dict(parse_budget(text) for text in texts))
 
 
 def _check(
@@ -142,7 +154,7 @@ def _check(
 
 def gates_of(bundle: Bundle, measurement: Measurement, judging: Judging) -> tuple[Gate, ...]:
     """The budget next to this device's numbers and the bundle's own."""
-    from edgekit.measure.evaluation import measured_drop
+    from edgekit.measure.evaluation import device_drop
     from edgekit.measure.gates import evaluate_gates
     from edgekit.targets.target import kib_of
 
@@ -150,7 +162,7 @@ def gates_of(bundle: Bundle, measurement: Measurement, judging: Judging) -> tupl
     notes = measurement.gate_notes()
     if bundle.manifest.verification is not None:
         values["accuracy_drop"] = bundle.manifest.verification.drop_points
-    drop = measured_drop(bundle.manifest, measurement.task) if judging.same_samples else None
+    drop = device_drop(bundle.manifest.verification, measurement.task) if judging.same_samples else None
     if drop is not None:
         values["accuracy_drop"], notes["accuracy_drop"] = drop, f"measured on {measurement.device}"
     emulated = "" if judging.accept_emulated else measurement.conditions.emulated

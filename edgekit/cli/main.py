@@ -18,6 +18,7 @@ COMMANDS = {
     "check": ("edgekit.cli.check:check", "Latency, memory and parity of a bundle on a device, against its budgets."),
     "profile": ("edgekit.cli.profile:profile", "Which operator takes the time."),
     "compare": ("edgekit.cli.compare:compare", "Two models or bundles, layer by layer."),
+    "analyze": ("edgekit.cli.analyze:analyze", "What each layer would cost and save with fewer bits or channels."),
     "inspect": ("edgekit.cli.inspect:inspect", "Inputs, outputs, operators, MACs, bytes, memory; what a target runs."),
     "deploy": ("edgekit.cli.deploy:deploy", "A bundle on boards: verified and checked there, then switched to."),
     "rollback": ("edgekit.cli.rollback:rollback", "Return boards to the release that ran before."),

@@ -101,7 +101,7 @@ class _Observer:
         graph = model.main
         self._options = options
         self._watched: Watched = watched(graph)
-        self._runtime = LiteRT(write(model), threads=_threads(model), keep_all=True)
+        self._runtime = LiteRT(write(model), threads=threads_for(model), keep_all=True)
         self._stateful = any(t.is_variable for t in graph.tensors)
         numbers = {id(tensor): number for number, tensor in enumerate(graph.tensors)}
         self._indices = [numbers[id(t)] for t in self._watched.tensors]
@@ -225,7 +225,7 @@ class _Hessian:
         return (self._sum * (2.0 / self._rows)).astype(np.float32)
 
 
-def _threads(model: Model) -> int:
+def threads_for(model: Model) -> int:
     """As many as the machine has where a sample takes long enough to share; results do not depend on it."""
     return min(os.cpu_count() or 1, 4) if model_macs(model) >= _SHARED_MACS else 1
 

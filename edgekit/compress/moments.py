@@ -24,11 +24,17 @@ class Fit:
 
 
 class Moments:
-    """Sums over rows of x (groups, rows, taps) and of z (groups, rows, taps of the original)."""
+    """Sums over rows of x (groups, rows, taps) and of z (groups, rows, taps of the original).
+
+    Rows are counted from the mean of the first ones: products are summed in float32, in which a small variance around
+    a large mean would be lost, and inputs that never vary would have a negative one.
+    """
 
     def __init__(self, groups: int, taps: int, original_taps: int | None = None) -> None:
         others = original_taps or taps
         self.count = 0
+        self._from_x: Floats = np.zeros((groups, 1, taps), np.float32)
+        self._from_z: Floats = np.zeros((groups, 1, others), np.float32)
         self._x: Doubles = np.zeros((groups, taps))
         self._z: Doubles = np.zeros((groups, others))
         self._xx: Doubles = np.zeros((groups, taps, taps))
@@ -36,6 +42,10 @@ class Moments:
 
     def add(self, x: Floats, z: Floats | None = None) -> None:
         """Count rows; without `z` the changed model's inputs are the original's."""
+        if not self.count and x.shape[1]:
+            self._from_x = _mean_row(x)
+            self._from_z = self._from_x if z is None else _mean_row(z)
+        x, z = x - self._from_x, None if z is None else z - self._from_z
         across = np.ascontiguousarray(x.transpose(0, 2, 1))
         self.count += x.shape[1]
         self._x += x.sum(axis=1, dtype=np.float64)
@@ -44,10 +54,9 @@ class Moments:
         self._z += (x if z is None else z).sum(axis=1, dtype=np.float64)
         self._xz += gram if z is None else across @ z
 
-    def joined(self, other: Moments) -> Moments:
-        """Of the rows of both."""
-        groups, taps = self._x.shape
-        both = Moments(groups, taps, self._z.shape[1])
+    def merged(self, other: Moments) -> Moments:
+        """Those of the rows of both."""
+        both = Moments(*self._xz.shape)
         both.count = self.count + other.count
         both._x, both._z = self._x + other._x, self._z + other._z
         both._xx, both._xz = self._xx + other._xx, self._xz + other._xz
@@ -56,35 +65,39 @@ class Moments:
     @property
     def mean(self) -> Doubles:
         """E[x], (groups, taps)."""
-        return self._x / self.count
+        return self._x / self.count + self._from_x[:, 0]
 
     @property
     def original_mean(self) -> Doubles:
         """E[z], (groups, taps of the original)."""
-        return self._z / self.count
+        return self._z / self.count + self._from_z[:, 0]
 
     @property
     def second(self) -> Doubles:
         """E[x'x], (groups, taps, taps)."""
-        return self._xx / self.count
+        mean = self.mean
+        return self.covariance + mean[:, :, None] * mean[:, None, :]
 
     @property
     def covariance(self) -> Doubles:
         """E[(x-Ex)'(x-Ex)], (groups, taps, taps): the Hessian of the output error where a bias takes the mean."""
-        mean = self.mean
-        return self.second - mean[:, :, None] * mean[:, None, :]
+        mean = self._x / self.count
+        return self._xx / self.count - mean[:, :, None] * mean[:, None, :]
 
     @property
     def cross(self) -> Doubles:
         """E[(x-Ex)'(z-Ez)], (groups, taps, taps of the original)."""
-        return self._xz / self.count - self.mean[:, :, None] * self.original_mean[:, None, :]
+        mean, original = self._x / self.count, self._z / self.count
+        return self._xz / self.count - mean[:, :, None] * original[:, None, :]
 
-    def refit(self, weights: Doubles, bias: Doubles, ridge: float = 1e-3) -> Fit:
+    def refit(self, weights: Doubles, bias: Doubles, ridge: float = 1e-3, near: Doubles | None = None) -> Fit:
         """The weights for x that come closest to what `weights` and `bias` give for z.
 
-        `ridge` is relative to the mean variance of the taps: it keeps taps that never vary at zero.
+        `ridge` is relative to the mean variance of the taps: it keeps taps that never vary at `near`, or at zero.
         """
-        fitted = np.asarray(np.linalg.solve(self.damped(ridge), self.cross @ weights), np.float64)
+        start = 0.0 if near is None else near
+        missing = self.cross @ weights - (0.0 if near is None else self.covariance @ near)
+        fitted = np.asarray(start + np.linalg.solve(self.damped(ridge), missing), np.float64)
         return Fit(fitted, self.bias_for(fitted, weights, bias))
 
     def damped(self, ridge: float) -> Doubles:
@@ -98,3 +111,7 @@ class Moments:
         """The bias with which `changed` has the original's mean outputs."""
         wanted = np.einsum("gt,gto->go", self.original_mean, weights) + bias
         return np.asarray(wanted - np.einsum("gt,gto->go", self.mean, changed))
+
+
+def _mean_row(rows: Floats) -> Floats:
+    return np.asarray(rows.mean(axis=1, keepdims=True, dtype=np.float64), np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +78,19 @@ class Setting:
     progress: Progress = field(default_factory=Silent)
 
 
+class Aim(enum.Enum):
+    """What a step is for, and so what it is measured by."""
+
+    SMALLER = "fewer bytes, operations or time"
+    CLOSER = "outputs closer to the original's"
+    PREPARES = "a better start for the steps behind it"
+
+    @property
+    def is_smaller(self) -> bool:
+        """Whether the step is measured by what the model costs."""
+        return self is Aim.SMALLER
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """What becomes of one operator: `op` is its name, `kind` its operator, `what` and `why` are words for people."""
@@ -119,6 +133,10 @@ class Step(Protocol[O, P]):
     @property
     def name(self) -> str:
         """Its name in recipes."""
+
+    @property
+    def aim(self) -> Aim:
+        """What it is for."""
 
     def options(self, mapping: Mapping[str, object]) -> O:
         """Options from plain values. Raises UsageError for an unknown key or a wrong value."""

@@ -55,11 +55,12 @@ def watched(graph: Graph) -> Watched:
         if is_activation(tensor) and id(tensor) not in seen:
             seen.add(id(tensor))
             observe(tensor, at_least_zero=False)
+    used = {t for op in graph.ops for t in op.inputs} | set(graph.outputs)
     for op in graph.ops:
         source = _source(op)
         for tensor in op.outputs:
-            if not is_activation(tensor):
-                continue
+            if not is_activation(tensor) or (op.subgraphs and tensor not in used):
+                continue  # a loop leaves what nothing reads without memory
             if source is not None and id(source) in seen:
                 follows.append((tensor, source))
             elif op.kind in FIXED:

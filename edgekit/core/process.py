@@ -28,7 +28,9 @@ from edgekit.core.units import format_bytes
 
 OUTPUT_BYTES = 4 << 20
 """Of each output stream the last so many bytes are kept."""
-_POLL_S = 0.05
+_POLL_S, _SLOW_POLL_S = 0.05, 1.0
+_POLL_PART = 0.01
+"""A child that runs long is looked at more seldom, up to a second: looking costs, where many processes run."""
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -242,7 +244,8 @@ class _Watch:
     def wait(self) -> Ending:
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                return Ending.SIGNAL if self._process.wait(_POLL_S) < 0 else Ending.EXIT
+                pause = min(_SLOW_POLL_S, max(_POLL_S, _POLL_PART * self.seconds))
+                return Ending.SIGNAL if self._process.wait(pause) < 0 else Ending.EXIT
             self.peak_bytes = max(self.peak_bytes, _group_bytes(self._process.pid))
             if self._memory_bytes and self.peak_bytes > self._memory_bytes:
                 return Ending.MEMORY

@@ -56,9 +56,13 @@ class Binding:
 
     def feeds(self, limit: int | None = None) -> Iterator[Feed]:
         """One feed for each sample (see `Dataset.samples`). Raises DatasetError naming a sample that does not fit."""
+        return (feed for _, feed in self.placed_feeds(limit))
+
+    def placed_feeds(self, limit: int | None = None) -> Iterator[tuple[str, Feed]]:
+        """As `feeds`, each with the place it comes from, for messages."""
         for place, sample in self.dataset.placed_samples(limit):
             inputs = {port.name: _fed(sample.inputs[spec.name], port, place) for port, spec in self.pairs}
-            yield Feed(inputs, sample.label)
+            yield place, Feed(inputs, sample.label)
 
 
 def bind(dataset: Dataset, ports: Sequence[PortLike]) -> Binding:
@@ -129,4 +133,5 @@ def _fed(value: np.ndarray, port: PortLike, place: str) -> np.ndarray:
         raise DatasetError(f"{place} is {found} after preprocessing, but {port.name!r} takes {format_shape(shape)}")
     if -1 not in shape:
         value = value.reshape(shape)
-    return np.ascontiguousarray(value, dtype)[None]
+    fed = np.asarray(value, dtype, order="C")
+    return fed[None] if port.shape else fed  # a scalar has no batch

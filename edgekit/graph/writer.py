@@ -24,6 +24,7 @@ from edgekit.graph.model import (
     Tensor,
 )  # fmt: skip
 from edgekit.graph.ops import spec_of
+from edgekit.graph.unions import member_number, options_types, set_graphs
 
 IDENTIFIER = b"TFL3"
 ALIGNMENT = 16  # schema.fbs: Buffer.data (force_align: 16), which Python's flatbuffers builder ignores
@@ -36,9 +37,8 @@ _LARGEST_INLINE = (1 << 31) - (1 << 24)  # a flatbuffer ends at 2 GiB
 class Writer:
     """One writing of one model; `run` is its only entry.
 
-    Bytes behind the flatbuffer need offsets from the file's start, so a model that has any is written twice: once
-    to learn the
-    flatbuffer's size, which offsets do not change.
+    Bytes behind the flatbuffer need offsets from the file's start, so a model that has any is written twice: once to
+    learn the flatbuffer's size, which offsets do not change.
     """
 
     model: Model
@@ -272,7 +272,7 @@ class Writer:
         kind = q.details_type
         details = None
         if q.details is not None:
-            kind = _member_number(self.schema.QuantizationDetails, q.details)
+            kind = member_number(self.schema.QuantizationDetails, q.details)
             details = _with_tensors(q, index, f"the quantization of tensor '{name}'").Pack(self.builder)
         return self._table(
             "QuantizationParameters", _Field("Min", low), _Field("Max", high), _Field("Scale", scale),
@@ -287,7 +287,7 @@ class Writer:
         outputs = self._vector(_indices(index, op.outputs, where), "<i4", wanted("outputs"))
         intermediates = self._vector(_indices(index, op.intermediates, where), "<i4", wanted("intermediates"))
         mutating = self._vector(op.mutating_variable_inputs, "?", wanted("mutating_variable_inputs"))
-        first, second = _options_types(self.schema, op)
+        first, second = options_types(self.schema, op)
         options = None if op.options is None else self._options(op)
         custom, offset = None, 0
         if op.large_options and len(op.custom_options):
@@ -315,7 +315,7 @@ class Writer:
                 if graph not in self.graph_at:
                     raise ModelError(f"Operator '{op.name}' runs graph '{graph.name}', which is not in the model.")
             options = copy.copy(options)
-            _set_graphs(options, names, [self.graph_at[g] for g in op.subgraphs])
+            set_graphs(options, names, [self.graph_at[g] for g in op.subgraphs])
         return int(options.Pack(self.builder))
 
 
@@ -364,34 +364,6 @@ def _code_of(op: Op) -> OperatorCode:
     if pair is None or max(pair) != number:
         pair = (min(number, _GREATER_CODES), number)
     return OperatorCode(pair[0], pair[1], op.custom_name or None, op.version)
-
-
-def _member_number(union: Any, value: Any) -> int:
-    """The number of a schema object's type in a union, 0 if it is not one of the union's."""
-    return int(getattr(union, type(value).__name__.removesuffix("T"), 0))
-
-
-def _options_types(schema: Any, op: Op) -> tuple[int, int]:
-    """The numbers of the options' type in the two unions; one of them is 0."""
-    if op.options is None:
-        return max(op.options_type, 0), max(-op.options_type, 0)
-    first = _member_number(schema.BuiltinOptions, op.options)
-    second = 0 if first else _member_number(schema.BuiltinOptions2, op.options)
-    if not first and not second:
-        raise ModelError(
-            f"Operator '{op.name}' has options of type {type(op.options).__name__}, which no operator has."
-        )
-    return first, second
-
-
-def _set_graphs(options: Any, names: tuple[str, ...], indices: list[int]) -> None:
-    """Fields that hold one index take one each; a field that holds a list takes all."""
-    for position, name in enumerate(names):
-        value = getattr(options, name)
-        if name in ("branchSubgraphIndices", "calledComputations"):
-            setattr(options, name, np.array(indices, np.int32) if indices else value)
-        elif position < len(indices):
-            setattr(options, name, indices[position])
 
 
 def _with_tensors(q: Quantization, index: dict[Tensor, int], where: str) -> Any:

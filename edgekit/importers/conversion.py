@@ -68,9 +68,7 @@ def convert(converter: Converter, path: Path, options: ImportOptions, progress: 
     return Imported(model, report(converter, path, result, notes))
 
 
-def report(
-    converter: Converter, path: Path, result: Mapping[str, Any], notes: tuple[str, ...] = ()
-) -> ImportReport:
+def report(converter: Converter, path: Path, result: Mapping[str, Any], notes: tuple[str, ...] = ()) -> ImportReport:
     """The report of an import from the child's answer."""
     try:
         check = result["check"]

@@ -110,7 +110,7 @@ def _fit(ports: Sequence[Port], sample: Feed) -> dict[str, Array] | None:
         sample = {ports[0].name: next(iter(sample.values()))}
     if any(port.name not in sample or sample[port.name].shape != port.shape for port in ports):
         return None
-    return {port.name: np.ascontiguousarray(sample[port.name], port.dtype) for port in ports}
+    return {port.name: np.asarray(sample[port.name], port.dtype, order="C") for port in ports}
 
 
 def compare(reference: Sequence[Feed], result: Sequence[Feed]) -> Agreement:

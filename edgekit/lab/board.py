@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from edgekit.core.errors import UsageError
-from edgekit.lab.box import Bind, Box, BoxPlan, Memory
+from edgekit.lab.box import Bind, Box, BoxPlan, Memory, started
 from edgekit.lab.debs import root_filesystem
 from edgekit.lab.keys import SSH_PORT, BoardKeys
 from edgekit.lab.packages import require
@@ -112,29 +112,8 @@ class Board:
         if self._options.folder is None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def pull(self) -> None:
-        """See Box."""
-        self.box.pull()
-
-    def plug(self) -> None:
-        """See Box."""
-        self.box.plug()
-
-    def power_off(self) -> None:
-        """See Box."""
-        self.box.power_off()
-
-    def power_on(self) -> None:
-        """See Box."""
-        self.box.power_on()
-
     def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
+        return started(self)
 
     def __exit__(self, *exception: object) -> None:
         self.stop()

@@ -23,7 +23,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Protocol, Self, TypeVar
 
 from edgekit.core.errors import DeviceError
 from edgekit.core.process import last_line
@@ -36,6 +36,26 @@ _ANSWER_S = 20.0
 _LISTENS = "0A"  # proc(5), net/tcp: the state of a listening socket
 _VSOCK = 40  # linux/socket.h
 _AUDIT = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}  # linux/audit.h; number of the call socket()
+
+
+class Startable(Protocol):
+    """A device of the lab."""
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+D = TypeVar("D", bound=Startable)
+
+
+def started(device: D) -> D:
+    """`device`, started; what was begun of it is undone where that fails."""
+    try:
+        device.start()
+    except BaseException:
+        device.stop()
+        raise
+    return device
 
 
 @dataclass(frozen=True, slots=True)

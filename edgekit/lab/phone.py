@@ -22,7 +22,7 @@ from edgekit.core.files import write_atomic
 from edgekit.lab import android
 from edgekit.lab.adb_server import AdbServer
 from edgekit.lab.android import Battery, Clocks, Heat
-from edgekit.lab.box import Bind, Box, BoxPlan, Memory
+from edgekit.lab.box import Bind, Box, BoxPlan, Memory, started
 from edgekit.lab.debs import RootRecipe, root_filesystem
 from edgekit.lab.packages import require
 
@@ -112,22 +112,6 @@ class Phone:
         if self._options.folder is None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def pull(self) -> None:
-        """See Box."""
-        self.box.pull()
-
-    def plug(self) -> None:
-        """See Box."""
-        self.box.plug()
-
-    def power_off(self) -> None:
-        """See Box."""
-        self.box.power_off()
-
-    def power_on(self) -> None:
-        """See Box."""
-        self.box.power_on()
-
     def set_property(self, name: str, value: str) -> None:
         """What `getprop NAME` says from now on."""
         if not name or "/" in name or name.startswith("."):
@@ -157,12 +141,7 @@ class Phone:
         self._write(android.power_file(saving))
 
     def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
+        return started(self)
 
     def __exit__(self, *exception: object) -> None:
         self.stop()

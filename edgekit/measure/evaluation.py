@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from edgekit.bundle.manifest import MODEL, Manifest, PortSpec
 from edgekit.bundle.read import Bundle
 from edgekit.core.errors import DatasetError, DeviceError
 from edgekit.core.progress import Progress, tracked
-from edgekit.data.dataset import open_dataset
+from edgekit.data.dataset import Dataset
 from edgekit.data.feed import Binding, Feed, ModelInput, bind
 from edgekit.measure.answer import outputs
 from edgekit.measure.measurement import TaskAccuracy
@@ -25,7 +24,7 @@ from edgekit.runtime.affine import dequantize, quantize
 from edgekit.verify.intervals import Resampler
 from edgekit.verify.npz import write_npz
 from edgekit.verify.scorers import scorer
-from edgekit.verify.verification import Metric, On
+from edgekit.verify.verification import Metric, On, Verification
 
 Array = NDArray[Any]
 RunChunk = Callable[[tuple[Array, ...]], Mapping[str, Array]]
@@ -47,11 +46,10 @@ class EvaluationSamples:
     limit: int | None = None
 
     @staticmethod
-    def of(bundle: Bundle, path: Path, limit: int | None = None) -> EvaluationSamples:
-        """The dataset at `path` for `bundle`. Raises DatasetError where it does not fit or has no labels."""
-        dataset = open_dataset(path)
+    def of(bundle: Bundle, dataset: Dataset, limit: int | None = None) -> EvaluationSamples:
+        """`dataset` for `bundle`. Raises DatasetError where it does not fit or has no labels."""
         if not dataset.has_labels or dataset.metric is None:
-            raise DatasetError(f"{path} has no labels", "the accuracy on a device needs labelled samples")
+            raise DatasetError(f"{dataset.name} has no labels", "the accuracy on a device needs labelled samples")
         return EvaluationSamples(bind(dataset, _ports(bundle.manifest)), Metric(dataset.metric), limit)
 
     @property
@@ -124,9 +122,9 @@ class EvaluateRequest:
         return json.dumps({"threads": self.threads, "kernels": self.kernels, **files}).encode()
 
 
-def measured_drop(manifest: Manifest, task: TaskAccuracy | None) -> float | None:
-    """How many percentage points the device lost against the float model; None where the numbers cannot be compared."""
-    verification = manifest.verification
+def device_drop(verification: Verification | None, task: TaskAccuracy | None) -> float | None:
+    """How many percentage points the device lost against the float model on the same samples; None where the numbers
+    cannot be compared."""
     if verification is None or task is None or task.unit != "%":
         return None
     return verification.float_value.value - task.value

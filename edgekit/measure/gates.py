@@ -75,8 +75,11 @@ TITLES = {
     "flash_kib": "flash",
     "energy_mj": "energy per inference",
     "accuracy_drop": "accuracy drop",
+    "goal_latency": "goal: latency",
+    "goal_macs": "goal: multiply-accumulates",
+    "goal_size": "goal: size of the file",
 }
-"""Key of a budget -> what it is called in a report."""
+"""Key of a budget or a goal -> what it is called in a report."""
 
 NOT_MEASURED = "not measured"
 NOT_JUDGED = "not judged"

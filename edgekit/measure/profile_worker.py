@@ -46,7 +46,7 @@ def profile(model: Path, golden: Path, runs: int) -> str:
     import numpy as np
 
     with np.load(golden, allow_pickle=False) as file:
-        arrays = [np.ascontiguousarray(file[f"input_{i}"][0]) for i in range(len(file.files)) if f"input_{i}" in file]
+        arrays = [np.asarray(file[f"input_{i}"][0], order="C") for i in range(len(file.files)) if f"input_{i}" in file]
     library = _Library()
     environment, handle = library.new("CreateEnvironment", 0, None), _HANDLE()
     library.call("CreateModelFromFile", environment, str(model).encode(), ctypes.byref(handle))

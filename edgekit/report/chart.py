@@ -67,24 +67,28 @@ def ticks(low: float, high: float, count: int = 5) -> tuple[float, ...]:
     return tuple(i * step for i in range(first, math.floor(high / step + 1e-9) + 1))
 
 
-def _text(words: str, x: str, y: float, look: str = "", anchor: str = "start") -> Html:
+def words_at(words: str, x: str, y: float, look: str = "", anchor: str = "start") -> Html:
+    """Text whose baseline begins, or has its middle or end, at (`x` as SVG takes it, pixels down)."""
     kind = {"class": look} if look else {}
     return element("text", {"x": x, "y": _px(y), "text-anchor": anchor} | kind, words)
 
 
-def _line(x: tuple[float, float], y: tuple[float, float], look: str) -> Html:
+def line(x: tuple[float, float], y: tuple[float, float], look: str) -> Html:
     """A line in percent across and pixels down."""
-    places = {"x1": _pc(x[0]), "y1": _px(y[0]), "x2": _pc(x[1]), "y2": _px(y[1])}
+    places = {"x1": percent_place(x[0]), "y1": _px(y[0]), "x2": percent_place(x[1]), "y2": _px(y[1])}
     return element("line", places | {"class": look})
 
 
 def _box(x: float, y: float, size: tuple[float, float], look: str, hint: str = "") -> Html:
     """A filled box at (percent, pixels) of a size in (percent, pixels)."""
-    places = f'x="{_pc(x)}" y="{_px(y)}" width="{_pc(size[0])}" height="{_px(size[1])}" class="{look}"'
+    places = (
+        f'x="{percent_place(x)}" y="{_px(y)}" width="{percent_place(size[0])}" height="{_px(size[1])}" class="{look}"'
+    )
     return Html(f"<rect {places}><title>{escape(hint)}</title></rect>" if hint else f"<rect {places}/>")
 
 
-def _pc(value: float) -> str:
+def percent_place(value: float) -> str:
+    """A place or length across, as SVG takes it."""
     return f"{value:.4g}%"
 
 
@@ -99,7 +103,7 @@ def size_chart(size: Size) -> Html:
     for row, (name, count) in enumerate((("before", size.before_bytes), ("after", size.after_bytes))):
         top = 44 * row
         note = "" if name == "before" else f" · {percent(size.after_bytes, size.before_bytes)}"
-        shapes.append(_text(f"{name} · {format_bytes(count)}{note}", "0", top + 12, "strong"))
+        shapes.append(words_at(f"{name} · {format_bytes(count)}{note}", "0", top + 12, "strong"))
         shapes.append(_box(0, top + 19, (max(100 * count / most, 0.3), 14), name))
     described = f"Before {format_bytes(size.before_bytes)}, after {format_bytes(size.after_bytes)}."
     return Chart("size-chart", "Size before and after", described, 80).draw(*shapes)
@@ -109,8 +113,8 @@ def accuracy_chart(accuracy: Accuracy) -> Html:
     """Two points with their intervals on one scale."""
     low, high = _accuracy_range(accuracy)
     scale = Scale(low, high)
-    shapes = [_line((scale.at(t), scale.at(t)), (0, 92), "grid") for t in ticks(low, high, 4)]
-    shapes += [_text(number(t), _pc(scale.at(t)), 108, anchor="middle") for t in ticks(low, high, 4)]
+    shapes = [line((scale.at(t), scale.at(t)), (0, 92), "grid") for t in ticks(low, high, 4)]
+    shapes += [words_at(number(t), percent_place(scale.at(t)), 108, anchor="middle") for t in ticks(low, high, 4)]
     for row, (name, score) in enumerate((("before", accuracy.before), ("after", accuracy.after))):
         shapes += _score(name, score, scale, 44 * row, accuracy.unit)
     described = (
@@ -122,10 +126,10 @@ def accuracy_chart(accuracy: Accuracy) -> Html:
 
 def _score(name: str, score: Score, scale: Scale, top: float, unit: str) -> list[Html]:
     middle = top + 28
-    place = {"cx": _pc(scale.at(score.value)), "cy": _px(middle), "r": "6", "class": name}
-    shapes = [_text(f"{name} · {fixed(score.value)} {unit}".rstrip(), "0", top + 12, "strong")]
+    place = {"cx": percent_place(scale.at(score.value)), "cy": _px(middle), "r": "6", "class": name}
+    shapes = [words_at(f"{name} · {fixed(score.value)} {unit}".rstrip(), "0", top + 12, "strong")]
     if score.low is not None and score.high is not None:
-        shapes.append(_line((scale.at(score.low), scale.at(score.high)), (middle, middle), f"span {name}"))
+        shapes.append(line((scale.at(score.low), scale.at(score.high)), (middle, middle), f"span {name}"))
     return [*shapes, element("circle", place)]
 
 
@@ -159,12 +163,12 @@ def layers_chart(layers: Sequence[LayerRow]) -> Html:
     for tick in ticks(low, high, 4):
         y = top + height - scale.at(tick)
         shapes += [
-            _line((0, 100), (y, y), "base" if tick == 0 else "grid"),
-            _text(number(tick), "-8", y + 4, "", "end"),
+            line((0, 100), (y, y), "base" if tick == 0 else "grid"),
+            words_at(number(tick), "-8", y + 4, "", "end"),
         ]
     shapes += _columns(layers, scale, top)
-    shapes += [_text("dB", "-8", 10, "", "end"), _text("first layer", "0", top + height + 18)]
-    shapes.append(_text("last layer", "100%", top + height + 18, "", "end"))
+    shapes += [words_at("dB", "-8", 10, "", "end"), words_at("first layer", "0", top + height + 18)]
+    shapes.append(words_at("last layer", "100%", top + height + 18, "", "end"))
     worst = worst_layers(layers)
     named = "; ".join(f"{layer.name} {sqnr_words(layer)}" for layer in worst)
     described = f"{len(layers)} layers in the order in which they run. Most error: {named or 'none'}."
@@ -184,7 +188,7 @@ def _columns(layers: Sequence[LayerRow], scale: Scale, top: float) -> list[Html]
         look = "worst" if rank else "before" if layer.sqnr_db is None else "after"
         shapes.append(_box(x - width / 2, y, (width, level), look, f"{layer.name}: {sqnr_words(layer)}"))
         if rank:
-            shapes.append(_text(str(rank), _pc(x), y - 5, "strong", "middle"))
+            shapes.append(words_at(str(rank), percent_place(x), y - 5, "strong", "middle"))
     return shapes
 
 
@@ -200,7 +204,7 @@ def latency_chart(latency: Latency, anchor: str) -> Html:
         for i, c in enumerate(bins.counts)
         if c
     ]
-    shapes.append(_line((0, 100), (base, base), "base"))
+    shapes.append(line((0, 100), (base, base), "base"))
     if bins.high > bins.low:
         shapes += _latency_marks(latency, base)
     described = (
@@ -213,14 +217,17 @@ def latency_chart(latency: Latency, anchor: str) -> Html:
 def _latency_marks(latency: Latency, base: float) -> list[Html]:
     bins = latency.histogram
     scale = Scale(bins.low, bins.high)
-    shapes = [_text(format_us(bins.low), "0", base + 17), _text(format_us(bins.high), "100%", base + 17, "", "end")]
+    shapes = [
+        words_at(format_us(bins.low), "0", base + 17),
+        words_at(format_us(bins.high), "100%", base + 17, "", "end"),
+    ]
     for row, (name, value) in enumerate((("p50", latency.p50_us), ("p90", latency.p90_us))):
         x, y = scale.at(value), 11 + 15 * row
         side = "start" if x < 50 else "end"
-        shapes.append(_line((x, x), (y + 3, base), "mark"))
+        shapes.append(line((x, x), (y + 3, base), "mark"))
         gap = "\N{NO-BREAK SPACE}"
         label = f"{name} {format_us(value)}"
-        shapes.append(_text(gap + label if side == "start" else label + gap, _pc(x), y, "strong", side))
+        shapes.append(words_at(gap + label if side == "start" else label + gap, percent_place(x), y, "strong", side))
     return shapes
 
 

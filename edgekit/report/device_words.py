@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgekit.core.units import format_us
 from edgekit.measure.measurement import Conditions, Health, Measurement, Placement, Power, TaskAccuracy
 from edgekit.report.words import NO_VALUE, fixed, number, percent
+from edgekit.transports.uri import LOCAL
 
 _SHOWN_FALLBACKS = 4
 
@@ -23,10 +24,12 @@ def marked(words: str, conditions: Conditions) -> str:
 
 
 def p90_words(measurements: tuple[Measurement, ...]) -> str:
-    """The 90th percentile on the first device; a dash where there is none."""
+    """The 90th percentile on the first device, which is named where it is this machine; a dash where there is none."""
     if not measurements:
         return NO_VALUE
-    return marked(format_us(measurements[0].latency.p90_us), measurements[0].conditions)
+    first = measurements[0]
+    where = f" on {first.device}" if first.device == str(LOCAL) else ""
+    return marked(f"{format_us(first.latency.p90_us)}{where}", first.conditions)
 
 
 def placement_words(placement: Placement) -> str:

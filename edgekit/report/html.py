@@ -12,6 +12,7 @@ from edgekit.report.markup import (
     Column,
     Html,
     breakable,
+    cards,
     element,
     facts,
     icon,
@@ -42,6 +43,7 @@ from edgekit.report.words import (
     size_words,
     sqnr_words,
     verdict_words,
+    worth_words,
 )
 
 _LEVELS = {Level.RUNS: ("✓", "good"), Level.SLOW: ("!", "open"), Level.CANNOT: ("✕", "bad")}
@@ -73,30 +75,20 @@ def _verdict(report: Report) -> Html:
 
 
 def _cards(report: Report) -> Html:
-    cards = [("Size", format_bytes(report.size.after_bytes), f"{size_share(report.size)} of the original")]
+    found = [("Size", format_bytes(report.size.after_bytes), f"{size_share(report.size)} of the original")]
     if report.accuracy:
         accuracy = report.accuracy
         value = f"{fixed(accuracy.after.value)} {accuracy.unit}".strip()
-        cards.append((accuracy.metric, value, f"{difference_words(accuracy)} on {samples_words(accuracy)}"))
+        found.append((accuracy.metric, value, f"{difference_words(accuracy)} on {samples_words(accuracy)}"))
     for measurement in report.measurements[:1]:
         latency = measurement.latency
         p90 = f"p90 {format_us(latency.p90_us)} on {measurement.device}"
-        cards.append(("Latency, median", format_us(latency.p50_us), marked(p90, measurement.conditions)))
+        found.append(("Latency, median", format_us(latency.p50_us), marked(p90, measurement.conditions)))
     if report.memory:
         peak = report.memory
         where = f"at {shortened(peak.at_operator)}"
-        cards.append(("Peak activations", format_bytes(peak.activation_peak_bytes), where))
-    return element("dl", {"class": "cards"}, *(_card(*card) for card in cards))
-
-
-def _card(label: str, value: str, note: str) -> Html:
-    return element(
-        "div",
-        {},
-        element("dt", {}, label),
-        element("dd", {"class": "big"}, value),
-        element("dd", {"class": "small"}, breakable(note)),
-    )
+        found.append(("Peak activations", format_bytes(peak.activation_peak_bytes), where))
+    return cards(found)
 
 
 def _contents(report: Report) -> list[tuple[str, str]]:
@@ -259,6 +251,10 @@ def _step(step: StepRow) -> Html:
     parts: list[str] = [element("strong", {}, step.name), f" · {step.summary}" if step.summary else ""]
     if options:
         parts.append(join([element("br"), element("code", {"class": "quiet"}, options)]))
+    if step.brought:
+        parts.append(facts([(fact.label, fact.value) for fact in step.brought]))
+    if step.not_worth:
+        parts.append(notes([worth_words(step)]))
     return element("li", {}, *parts)
 
 

@@ -89,6 +89,21 @@ def facts(pairs: Iterable[tuple[str, str]]) -> Html:
     )
 
 
+def cards(found: Iterable[tuple[str, str, str]]) -> Html:
+    """Numbers that a reader looks for first: label, value, note."""
+    return element("dl", {"class": "cards"}, *(_card(*card) for card in found))
+
+
+def _card(label: str, value: str, note: str) -> Html:
+    return element(
+        "div",
+        {},
+        element("dt", {}, label),
+        element("dd", {"class": "big"}, value),
+        element("dd", {"class": "small"}, breakable(note)),
+    )
+
+
 def titled(title: str, note: str) -> Html:
     """A table's cell: what it is, and a quieter line below where there is one."""
     return join([title, element("span", {"class": "quiet"}, note)] if note else [title])

@@ -47,11 +47,18 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """One step of the recipe, with the options that it ran with and one sentence on what it did."""
+    """One step of the recipe, with the options that it ran with and one sentence on what it did.
+
+    `brought` is what was measured before and after it. `not_worth` says why it does not pay on the target, if it does
+    not; where `dropped`, the model is the one before it.
+    """
 
     name: str
     summary: str
     options: tuple[Fact, ...] = ()
+    brought: tuple[Fact, ...] = ()
+    not_worth: str = ""
+    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

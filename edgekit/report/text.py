@@ -21,7 +21,7 @@ from edgekit.report.device_words import (
     task_words,
     throttled_words,
 )
-from edgekit.report.model import Index, Level, Report
+from edgekit.report.model import Index, Level, Report, StepRow
 from edgekit.report.words import (
     NO_VALUE,
     certainty_words,
@@ -39,6 +39,7 @@ from edgekit.report.words import (
     size_words,
     sqnr_words,
     verdict_words,
+    worth_words,
 )
 
 _COLOURS = {
@@ -72,13 +73,24 @@ def render_text(report: Report, colour: bool = False, width: int = WIDTH) -> str
     parts = [
         _head(report, paint),
         _summary(report, width),
+        _steps(report.steps, width),
         *(_measurement_table(m, width) for m in report.measurements),
         _layers(report),
         _operators(report, paint, width),
         gates_table(report.gates, paint),
-        _pairs([("note", warning) for warning in report.warnings], width),
+        pairs([("note", warning) for warning in report.warnings], width),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _steps(steps: Sequence[StepRow], width: int) -> str:
+    """What each step of the recipe brought, and why it was left out if it was."""
+    rows = []
+    for step in steps:
+        brought = "; ".join(f"{fact.label} {fact.value}" for fact in step.brought)
+        words = [*([brought] if brought else []), *([worth_words(step)] if step.not_worth else [])]
+        rows.append((step.name, " ".join(words)))
+    return pairs([row for row in rows if row[1]], width)
 
 
 def render_measurement(
@@ -155,10 +167,10 @@ def _summary(report: Report, width: int) -> str:
         rows.append(("peak activations", peak))
     if check := report.import_check:
         rows.append(("import", f"{safe(check.importer)}, largest difference {number(check.max_abs_difference, 3)}"))
-    return _pairs(rows, width)
+    return pairs(rows, width)
 
 
-def _pairs(rows: Sequence[tuple[str, str]], width: int) -> str:
+def pairs(rows: Sequence[tuple[str, str]], width: int) -> str:
     """Labels on the left, words on the right and wrapped there."""
     space = max((len(label) for label, _ in rows), default=0) + 2
     lines: list[str] = []
@@ -200,7 +212,7 @@ def _measurement_table(measurement: Measurement, width: int) -> str:
         rows.append(("accuracy", task_words(measurement.task)))
     rows.append(("parity", parity_words(measurement.parity)))
     rows += [("note", warning) for warning in measurement.warnings]
-    return _pairs([row for row in rows if row[1]], width)
+    return pairs([row for row in rows if row[1]], width)
 
 
 def render_versus(versus: Versus, width: int = WIDTH) -> str:
@@ -218,7 +230,7 @@ def render_versus(versus: Versus, width: int = WIDTH) -> str:
         ("how", f"{versus.block_count} blocks: {versus.how}"),
         ("throttled", throttled_words(versus.conditions)),
     ]
-    return _pairs([row for row in rows if row[1]], width)
+    return pairs([row for row in rows if row[1]], width)
 
 
 def profile_table(measurement: Measurement, limit: int = 10) -> str:
@@ -266,7 +278,7 @@ def _operators(report: Report, paint: Paint, width: int) -> str:
     ]
     table = columns(("operator", "count", "MACs", "weights", "on target"), rows, "<>>><")
     remarks = [(row.kind, row.note) for row in report.operators if row.note and row.level is not Level.RUNS]
-    return f"{table}\n{_pairs(remarks, width)}".rstrip()
+    return f"{table}\n{pairs(remarks, width)}".rstrip()
 
 
 def gates_table(gates: tuple[Gate, ...], paint: Paint) -> str:

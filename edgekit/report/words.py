@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgekit.core.units import format_bytes, format_us
 from edgekit.measure.gates import Gate
 from edgekit.measure.measurement import Latency, Measurement, Nearness, Parity
-from edgekit.report.model import Accuracy, LayerRow, Report, Score, Size
+from edgekit.report.model import Accuracy, LayerRow, Report, Score, Size, StepRow
 
 NO_VALUE = "–"
 EXACT = "exact"
@@ -109,6 +109,11 @@ def certainty_words(accuracy: Accuracy) -> str:
 def sqnr_words(layer: LayerRow) -> str:
     """A layer's signal-to-noise ratio; equal outputs have none."""
     return EXACT if layer.sqnr_db is None else f"{fixed(layer.sqnr_db, 1)} dB"
+
+
+def worth_words(step: StepRow) -> str:
+    """Why a step does not pay, and what was done about it."""
+    return f"{'Left out' if step.dropped else 'Kept as the recipe says, but it does not pay'}: {step.not_worth}."
 
 
 def gate_value(gate: Gate) -> str:

@@ -121,13 +121,15 @@ class TensorMemory:
 
 
 def addresses(model: LiteRT, indices: Sequence[int]) -> dict[int, int]:
-    """Where each tensor's memory is; without those that have none yet."""
+    """Where each tensor's memory is; without those that have none yet, and scalars, of which only copies are given."""
     found = {}
     for index in indices:
         try:
-            found[index] = int(model.tensor(index).__array_interface__["data"][0])
+            view = model.tensor(index)
         except ModelError:  # a tensor of a size that is known only while running
             continue
+        if view.ndim:
+            found[index] = int(view.__array_interface__["data"][0])
     return found
 
 
@@ -149,6 +151,9 @@ def _arrange(
             singles.append(_Single(None, place))
             continue
         view = model.tensor(watch.index)
+        if not view.ndim:  # of a scalar only copies are given
+            singles.append(_Single(None, place))
+            continue
         address, count = int(view.__array_interface__["data"][0]), view.nbytes
         if not 0 < count <= _SMALL_BYTES or address % 4:
             singles.append(_Single(_memory(address, view.size), place))

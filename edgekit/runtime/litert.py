@@ -273,12 +273,12 @@ def _stored(info: TensorInfo, value: npt.ArrayLike) -> Array:
     """A fed value as the input stores it."""
     array = np.asarray(value)
     if array.dtype == info.dtype:
-        return np.ascontiguousarray(array)
+        return np.asarray(array, order="C")  # `ascontiguousarray` would give a scalar an axis
     if info.is_quantized and array.dtype.kind == "f":
         return quantize(array, info.scale, info.zero_point, info.dtype)
     if not np.can_cast(array.dtype, info.dtype, "same_kind"):
         raise UsageError(f"input {info.name} takes {info.dtype}, the feed has {array.dtype}")
-    return np.ascontiguousarray(array, info.dtype)
+    return np.asarray(array, info.dtype, order="C")
 
 
 def _require_fit(info: TensorInfo, shape: tuple[int, ...]) -> None:

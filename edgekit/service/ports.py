@@ -215,7 +215,7 @@ def _as_stored(array: Array, port: PortSpec) -> Array:
         raise UsageError(f"input {port.name} has values that are not finite")
     if port.quantization is not None and array.dtype.kind == "f":
         return quantize(array, port.quantization.scale, port.quantization.zero_point, port.dtype)
-    return np.ascontiguousarray(array, port.dtype)
+    return np.asarray(array, port.dtype, order="C")
 
 
 def _as_real(array: Array, port: PortSpec) -> Array:

@@ -228,3 +228,14 @@ def test_a_zip_that_is_no_keras_file(tmp_path: Path) -> None:
 def test_an_output_folder_without_permission(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir(mode=0o500)
     assert_refused(build(DIGITS, tmp_path, "--calibration", CALIBRATION), 2, "cannot write")
+
+
+def test_samples_to_learn_from_are_not_those_that_judge(tmp_path: Path) -> None:
+    training, evaluation = ("--training", CALIBRATION), ("--evaluation", CALIBRATION)
+    done = build(DIGITS, tmp_path, "--calibration", CALIBRATION, *training, *evaluation)
+    assert_refused(done, 2, "the training and the evaluation dataset share 200 samples", "image[0] is")
+    learning = tmp_path / "learning.toml"
+    learning.write_text('schema = 1\ntitle = "learn"\n[[step]]\nuse = "distill"\n')
+    done = build(DIGITS, tmp_path, "--calibration", CALIBRATION, *evaluation, "--recipe", learning)
+    assert_refused(done, 2, "the calibration and the evaluation dataset share")
+    assert_nothing_left(tmp_path)

@@ -20,7 +20,7 @@ def _start(folder: Path) -> Iterator[Device]:
         yield Device(
             phone.uri,
             phone.environment,
-            vanish=phone.power_off,
+            vanish=phone.box.power_off,
             vanish_after=phone.box.drop_after,
             come_back=lambda: _mend(phone),
             most_bytes=_DISK_BYTES,
@@ -29,8 +29,8 @@ def _start(folder: Path) -> Iterator[Device]:
 
 def _mend(phone: Phone) -> None:
     if not phone.box.running():
-        phone.power_on()
-    phone.plug()
+        phone.box.power_on()
+    phone.box.plug()
 
 
 CASE = Case("adb", "adb", _start)

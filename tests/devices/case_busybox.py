@@ -37,7 +37,9 @@ def _start(folder: Path) -> Iterator[Device]:
     (keys / ".ssh").mkdir(parents=True, mode=0o700)
     mounts = (Bind(root, "/"), Bind(keys, "/keys", writable=True), Memory("/home/pi", _DISK_BYTES), Memory("/tmp"))
     _keys(keys)
-    with Box(BoxPlan("router", ("/bin/sh", "-c", _START), _PORT, mounts, (("PATH", "/usr/bin:/usr/sbin"),)), folder / "log") as box:
+    with Box(
+        BoxPlan("router", ("/bin/sh", "-c", _START), _PORT, mounts, (("PATH", "/usr/bin:/usr/sbin"),)), folder / "log"
+    ) as box:
         yield Device(
             f"ssh:pi@127.0.0.1:{box.port}",
             {"EDGEKIT_SSH_CONFIG": str(_config(folder, box.port))},

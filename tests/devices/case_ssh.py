@@ -21,7 +21,7 @@ def _start(folder: Path) -> Iterator[Device]:
         yield Device(
             board.uri,
             environment,
-            vanish=board.power_off,
+            vanish=board.box.power_off,
             vanish_after=board.box.drop_after,
             come_back=lambda: _mend(board),
             most_bytes=_DISK_BYTES,
@@ -30,8 +30,8 @@ def _start(folder: Path) -> Iterator[Device]:
 
 def _mend(board: Board) -> None:
     if not board.box.running():
-        board.power_on()
-    board.plug()
+        board.box.power_on()
+    board.box.plug()
 
 
 CASE = Case("ssh", "ssh", _start)

@@ -25,9 +25,9 @@ def board(shared_board: Board, monkeypatch: pytest.MonkeyPatch) -> Iterator[Boar
     monkeypatch.setenv("EDGEKIT_SSH_CONFIG", str(shared_board.ssh_config))
     yield shared_board
     if not shared_board.box.running():
-        shared_board.power_on()
+        shared_board.box.power_on()
     shared_board.box.rate(0)
-    shared_board.plug()
+    shared_board.box.plug()
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +65,6 @@ def phone(shared_phone: Phone, monkeypatch: pytest.MonkeyPatch) -> Iterator[Phon
         monkeypatch.setenv(name, value)
     yield shared_phone
     if not shared_phone.box.running():
-        shared_phone.power_on()
+        shared_phone.box.power_on()
     shared_phone.box.rate(0)
-    shared_phone.plug()
+    shared_phone.box.plug()

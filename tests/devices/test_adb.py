@@ -73,12 +73,12 @@ def test_adbd_killed_in_mid_push(phone: Phone, big: Path) -> None:
     phone.box.rate(4_000_000)
     with _transport(phone) as device:
         device.push(Path(__file__), "model")
-        with _when(lambda: _arriving(phone), phone.power_off), pytest.raises(DeviceError, match=GONE) as error:
+        with _when(lambda: _arriving(phone), phone.box.power_off), pytest.raises(DeviceError, match=GONE) as error:
             device.push(big, "model")
         assert phone.uri in error.value.message
         (session,) = _sessions(phone)
         assert (phone.scratch / session / "work/model").read_bytes() == Path(__file__).read_bytes()
-    phone.power_on()
+    phone.box.power_on()
     with _transport(phone) as device:
         device.push(big, "model")
         assert len(_sessions(phone)) == 1  # what the power cut left is gone
@@ -88,11 +88,11 @@ def test_the_cable_pulled_in_mid_run(phone: Phone) -> None:
     alive = phone.folder / "sdcard/alive"
     script = "while true; do echo alive >>/sdcard/alive; sleep 0.1; done"
     with _transport(phone) as device:
-        with _when(alive.exists, phone.pull), pytest.raises(DeviceError, match=GONE):
+        with _when(alive.exists, phone.box.pull), pytest.raises(DeviceError, match=GONE):
             device.run(["sh", "-c", script], 60)
         assert _eventually(lambda: not _sessions(phone))  # the phone has ended the program by itself
         size = alive.stat().st_size
-        phone.plug()
+        phone.box.plug()
         with pytest.raises(DeviceError, match=GONE):
             device.run(["true"], 10)
     with _transport(phone) as device:
@@ -130,14 +130,14 @@ def test_a_line_that_is_silent_from_the_start(phone: Phone, monkeypatch: pytest.
 def test_a_phone_that_restarts_between_two_sessions(phone: Phone) -> None:
     with _transport(phone) as device:
         assert device.run(["true"], 10).exit_code == 0
-    phone.power_off()
-    phone.power_on()
+    phone.box.power_off()
+    phone.box.power_on()
     with _transport(phone) as device:
         assert device.run(["true"], 10).exit_code == 0
 
 
 def test_a_phone_that_is_off(phone: Phone) -> None:
-    phone.power_off()
+    phone.box.power_off()
     with pytest.raises(DeviceError, match=GONE) as error:
         _transport(phone).open()
     assert phone.uri in error.value.message and "\n" not in error.value.message
@@ -149,7 +149,7 @@ def test_a_device_by_its_serial_number_alone(phone: Phone, monkeypatch: pytest.M
     by_serial = AdbTransport(DeviceUri("adb", name=phone.serial))
     with by_serial:
         assert by_serial.run(["sh", "-c", "exit 5"], 10).exit_code == 5
-    phone.power_off()
+    phone.box.power_off()
     monkeypatch.setattr("edgekit.transports.adb_client.SETTLE_S", 0.5)
     with pytest.raises(DeviceError, match="is offline|is not connected"):
         by_serial.open()
@@ -269,6 +269,6 @@ def test_the_adb_that_the_extra_brings(phone: Phone, big: Path, monkeypatch: pyt
     with _transport(phone) as device:
         device.push(big, "big")
         assert device.run(["sh", "-c", "wc -c <big; echo err >&2; exit 3"], 10).exit_code == 3
-        with _when(begun.exists, phone.pull), pytest.raises(DeviceError, match=GONE):
+        with _when(begun.exists, phone.box.pull), pytest.raises(DeviceError, match=GONE):
             device.run(["sh", "-c", "true >/sdcard/begun; sleep 600"], 600)
     begun.unlink()

@@ -15,11 +15,12 @@ from edgekit.bundle.read import Bundle, open_bundle
 from edgekit.bundle.write import write_bundle
 from edgekit.core.errors import DatasetError, DeviceError, UsageError
 from edgekit.core.progress import Silent
+from edgekit.data.dataset import open_dataset
 from edgekit.lab.board import Board, BoardOptions
 from edgekit.measure.assign import assign
 from edgekit.measure.board import runner_of, usable_facts
 from edgekit.measure.check import check_bundle, check_open
-from edgekit.measure.evaluation import EvaluationSamples, measured_drop
+from edgekit.measure.evaluation import EvaluationSamples, device_drop
 from edgekit.measure.options import CheckOptions
 from edgekit.targets.load import load_target
 from edgekit.transports.registry import transport_for
@@ -128,7 +129,7 @@ def test_the_tasks_accuracy_is_measured_on_the_device(bundle: Bundle, board: Boa
     values = np.linspace(-1, 1, 40, dtype=np.float32)
     x = np.stack([values, np.full(40, 0.2, np.float32), np.full(40, -1, np.float32)], axis=1)
     np.savez(tmp_path / "samples.npz", x=x, y=(values < 0.2).astype(np.int64))
-    samples = EvaluationSamples.of(bundle, tmp_path / "samples.npz", 30)
+    samples = EvaluationSamples.of(bundle, open_dataset(tmp_path / "samples.npz"), 30)
     options = dataclasses.replace(QUICK, evaluation=samples)
     there, here = (check_bundle(bundle, device, options, Silent()).task for device in (parse_device(board.uri), LOCAL))
     assert there is not None
@@ -140,13 +141,13 @@ def test_the_tasks_accuracy_is_measured_on_the_device(bundle: Bundle, board: Boa
     assert not samples.are_those_of(bundle.manifest)
     verification = bundle.manifest.verification
     assert verification is not None
-    assert measured_drop(bundle.manifest, there) == verification.float_value.value - there.value
+    assert device_drop(verification, there) == verification.float_value.value - there.value
 
 
 def test_samples_without_labels_measure_no_task(bundle: Bundle, tmp_path: Path) -> None:
     np.savez(tmp_path / "samples.npz", x=np.zeros((4, 3), np.float32))
     with pytest.raises(DatasetError, match="has no labels"):
-        EvaluationSamples.of(bundle, tmp_path / "samples.npz")
+        EvaluationSamples.of(bundle, open_dataset(tmp_path / "samples.npz"))
 
 
 def test_a_board_is_matched_to_the_target_it_can_be(board: Board) -> None:

@@ -36,7 +36,9 @@ def test_three_devices_in_one_command(
     monkeypatch.setenv("EDGEKIT_SSH_CONFIG", both(pi, pi32, tmp_path))
     uris = (phone.uri, pi.uri, pi32.uri)
     devices = [word for uri in uris for word in ("--device", uri)]
-    out = ("-o", tmp_path / "out", "--json", tmp_path / "out.json")
+    evaluation = ("--evaluation", data_folder("calibration_data") / "digits-test", "--evaluation-limit", "40")
+    budget = ("--budget", "accuracy_drop=50")
+    out = ("-o", tmp_path / "out", "--json", tmp_path / "out.json", *evaluation, *budget)
     done = run("build", MODEL, "-t", ",".join(TARGETS), *samples(), *devices, *out, cache=tmp_path, timeout_s=400)
     assert done.returncode == 0, done.stderr
     for target, uri in zip(TARGETS, uris, strict=True):
@@ -44,10 +46,13 @@ def test_three_devices_in_one_command(
         assert (measurement["device"], measurement["target"]) == (uri, target)
         assert measurement["parity"]["passed"]
         assert measurement["conditions"]["emulated"]
+        assert (measurement["task"]["metric"], measurement["task"]["sample_count"]) == ("top1", 40)
     assert sum(line.startswith("done ") for line in said(done).splitlines()) == 3
     reports = json.loads((tmp_path / "out.json").read_text())["results"]
     latencies = [gate for report in reports for gate in report["gates"] if gate["key"] == "latency_p90_ms"]
     assert [gate["verdict"] for gate in latencies] == ["not judged"] * 3
+    drops = [gate for report in reports for gate in report["gates"] if gate["key"] == "accuracy_drop"]
+    assert [(gate["verdict"], gate["note"]) for gate in drops] == [("pass", f"measured on {uri}") for uri in uris]
     assert (tmp_path / "out" / "index.html").is_file()
 
 

@@ -59,11 +59,11 @@ def test_a_setup_that_loses_its_board_is_made_good_by_the_next(bare: Board) -> N
     venvs, end = bare.home / HOME / "venvs", time.monotonic() + 120
     while not (list(venvs.glob("*/bin/python")) if venvs.is_dir() else []) and time.monotonic() < end:
         time.sleep(0.05)
-    bare.power_off()
+    bare.box.power_off()
     thread.join(120)
     assert not thread.is_alive()
     assert [type(error) for error in failures] == [DeviceError]
-    bare.power_on()
+    bare.box.power_on()
     assert not (bare.home / HOME / "venv").exists()
     assert [path.name for path in venvs.glob("*/ready.json")] == []
 

@@ -111,13 +111,13 @@ def test_power_is_cut_at_every_step(clean: Board, before: Path, step: Step) -> N
 
     def cut(device: DeviceUri, seen: Step) -> None:
         if seen is step and clean.box.running():
-            clean.power_off()
+            clean.box.power_off()
 
     with contextlib.suppress(DeviceError):
         _deploy(clean, C, DeployOptions(health_s=20, seen=cut))
     assert not clean.box.running()
     assert files.linked() in (B.name, C.name)
-    clean.power_on()
+    clean.box.power_on()
     assert _deploy(clean, C).state in (State.DEPLOYED, State.ALREADY)
     assert (files.linked(), files.linked("previous"), files.leftovers()) == (C.name, B.name, [])
 
@@ -129,12 +129,12 @@ def test_the_cable_is_pulled_at_a_step(clean: Board, before: Path, step: Step) -
 
     def cut(device: DeviceUri, seen: Step) -> None:
         if seen is step:
-            clean.pull()
+            clean.box.pull()
 
     with contextlib.suppress(DeviceError):
         _deploy(clean, C, DeployOptions(health_s=20, seen=cut))
     assert files.linked() in (B.name, C.name)
-    clean.plug()
+    clean.box.plug()
     if step in (Step.SWITCH, Step.HEALTH, Step.PRUNE):  # the board settles it by itself
         until(lambda: files.linked() == C.name and not files.leftovers())
         assert json.loads((files.root / "state.json").read_text())["pending"] is None
@@ -149,7 +149,7 @@ def test_the_line_breaks_while_the_release_is_brought(clean: Board, before: Path
     clean.box.drop_after(count)
     with contextlib.suppress(DeviceError):
         _deploy(clean, C)
-    clean.plug()
+    clean.box.plug()
     assert files.linked() in (B.name, C.name)
     assert _deploy(clean, C).state in (State.DEPLOYED, State.ALREADY)
     assert (files.linked(), files.linked("previous"), files.leftovers()) == (C.name, B.name, [])
@@ -186,7 +186,9 @@ def test_a_board_that_trusts_a_key(clean: Board, tmp_path: Path) -> None:
     assert (done.returncode, "is not signed" in said(done)) == (5, True)
     done = edgekit("deploy", tmp_path / "a", *device, "--key", tmp_path / "other", cache=cache)
     assert (done.returncode, "not by the key" in said(done)) == (5, True)
-    assert edgekit("bundle", "sign", tmp_path / "a", "--key", tmp_path / "key", "--serial", 1, cache=cache).returncode == 0
+    assert (
+        edgekit("bundle", "sign", tmp_path / "a", "--key", tmp_path / "key", "--serial", 1, cache=cache).returncode == 0
+    )
     assert edgekit("deploy", tmp_path / "a", *device, cache=cache).returncode == 0
     assert edgekit("deploy", tmp_path / "b", *device, "--key", tmp_path / "key", cache=cache).returncode == 0
     assert not (tmp_path / "b" / "signature.json").exists()
@@ -215,9 +217,13 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @contextlib.contextmanager
 def _serving(board: Board) -> Iterator[None]:
     """The service of the release that was deployed, in the board, as its unit starts it."""
-    words = "exec python3 edgekit/current/service.pyz --release edgekit/current --socket edgekit/service.sock --threads 1"
+    words = (
+        "exec python3 edgekit/current/service.pyz --release edgekit/current --socket edgekit/service.sock --threads 1"
+    )
     ssh = ["ssh", "-F", str(board.ssh_config), "-p", board.uri.rpartition(":")[2], "pi@127.0.0.1", words]
-    process = subprocess.Popen(ssh, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        ssh, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     try:
         assert process.stdout is not None
         assert "listening" in process.stdout.readline()
@@ -284,14 +290,14 @@ def test_a_fleet_and_its_canaries(three: tuple[Board, ...], tmp_path: Path) -> N
     outcomes = _fleet(three, B, 1)  # the canary passes, one of the rest does not: the others stay deployed
     assert [o.state for o in outcomes] == [State.DEPLOYED, State.FAILED, State.DEPLOYED]
     assert worst(outcomes) == 5
-    three[2].power_off()
+    three[2].box.power_off()
     outcomes = _fleet(three, Release(signed(C.bundle, tmp_path / "key"), C.service), 1)
     assert [o.state for o in outcomes] == [State.DEPLOYED, State.DEPLOYED, State.FAILED]
 
 
 def test_a_board_that_is_not_there(clean: Board, tmp_path: Path) -> None:
     bundle(tmp_path / "a", named("first"))
-    clean.power_off()
+    clean.box.power_off()
     start = time.monotonic()
     for words in (["deploy", tmp_path / "a"], ["status"], ["rollback"]):
         done = edgekit(*words, "--device", clean.uri, cache=tmp_path / "c")

@@ -27,6 +27,7 @@ from edgekit.cli.check import Judging, gates_of
 from edgekit.cli.main import cli, exit_code_of
 from edgekit.core.errors import DeviceError, UsageError
 from edgekit.core.progress import Silent
+from edgekit.data.dataset import open_dataset
 from edgekit.lab.board import Board
 from edgekit.measure.answer import outputs
 from edgekit.measure.check import check_open
@@ -271,7 +272,7 @@ def test_other_numbers_that_are_none(liar: Liar, key: str) -> None:
 )
 def test_no_accuracy_comes_of_other_outputs(liar: Liar, tmp_path: Path, array: np.ndarray[Any, Any]) -> None:
     np.savez(tmp_path / "samples.npz", x=np.zeros((4, 3), np.float32), y=np.zeros(4, np.int64))
-    samples = EvaluationSamples.of(liar.bundle, tmp_path / "samples.npz")
+    samples = EvaluationSamples.of(liar.bundle, open_dataset(tmp_path / "samples.npz"))
     liar.check({"evaluated.npz": write_npz({"output_0": array})})
     options = CheckOptions(runs=10, profile=False, python="~/liar", evaluation=samples)
     with pytest.raises(DeviceError, match="did not give layer0 for each sample"):
@@ -299,7 +300,7 @@ def test_more_latencies_than_were_asked_for(liar: Liar) -> None:
     ids=range(10),
 )
 def test_a_result_that_is_none(liar: Liar, data: bytes) -> None:
-    liar.refused({"result.json": data})
+    assert "the worker's answer is no " in liar.refused({"result.json": data}).message
 
 
 def test_words_for_a_terminal_or_a_page_stay_words(liar: Liar) -> None:

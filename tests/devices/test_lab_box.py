@@ -177,10 +177,10 @@ def test_only_a_known_key_opens_a_board(board: Board, tmp_path: Path) -> None:
 def test_power_comes_back_with_the_same_files_port_and_key(board: Board) -> None:
     assert ssh(board, "echo kept > file; sync; (sleep 600 >/dev/null 2>&1 &) ; exit 4").returncode == 4
     port = board.box.port
-    board.power_off()
+    board.box.power_off()
     assert not board.box.running()
     assert ssh(board, "true").returncode == 255
-    board.power_on()
+    board.box.power_on()
     assert board.box.port == port
     done = ssh(board, "cat file; rm file; pgrep -c sleep")
     assert done.stdout.split() == ["kept", "0"]

@@ -11,6 +11,7 @@ import pytest
 from edgekit.bundle.read import Bundle
 from edgekit.core.errors import DeviceError, MissingError, UsageError
 from edgekit.core.progress import Silent
+from edgekit.data.dataset import open_dataset
 from edgekit.graph.codec import write
 from edgekit.lab import benchmark_model
 from edgekit.lab.phone import Phone
@@ -126,7 +127,7 @@ def test_a_phone_that_vanishes_is_an_error_and_comes_back(phone: Phone, tmp_path
     phone.box.drop_after(after)
     with pytest.raises(DeviceError, match=rf"^{phone.uri}"):
         checked(bundle, phone, dataclasses.replace(QUICK, runs=16))
-    phone.plug()
+    phone.box.plug()
     assert checked(bundle, phone).parity.passed
 
 
@@ -191,7 +192,7 @@ def test_the_task_is_measured_there(phone: Phone, tmp_path: Path) -> None:
     bundle = float_bundle(tmp_path / "b")
     rng = np.random.default_rng(3)
     np.savez(tmp_path / "e.npz", x=rng.random((9, 8, 8, 3), np.float32), y=rng.integers(0, 4, 9))
-    samples = EvaluationSamples.of(bundle, tmp_path / "e.npz")
+    samples = EvaluationSamples.of(bundle, open_dataset(tmp_path / "e.npz"))
     task = checked(bundle, phone, dataclasses.replace(QUICK, evaluation=samples)).task
     assert task is not None
     assert task.sample_count == 9

@@ -218,7 +218,7 @@ def test_the_board_ends_what_is_ours_when_the_line_breaks(board: Board) -> None:
         lines = session.stream(["sh", "-c", "setsid sleep 1234 & echo on; sleep 2345"], 60)
         assert next(lines) == "on"
         assert _until(lambda: _runs(board, "1234"))
-        board.pull()
+        board.box.pull()
         with pytest.raises(DeviceError, match="the connection was lost"):
             list(lines)
     assert _until(lambda: not _runs(board, "1234") and not _runs(board, "2345"))
@@ -279,11 +279,11 @@ def test_what_a_power_cut_left_is_cleared(board: Board, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"x")
     with _session(board) as session:
         session.push(tmp_path / "x", "x")
-        board.power_off()
+        board.box.power_off()
         with pytest.raises(DeviceError, match="the connection was lost"):
             session.run(["true"], 10)
     (left,) = _sessions(board)
-    board.power_on()
+    board.box.power_on()
     with _session(board) as session:
         assert left not in _sessions(board)
         assert session.run(["test", "-e", "x"], 10).exit_code == 1
@@ -321,7 +321,7 @@ def test_nothing_stays_on_this_side(board: Board, tmp_path: Path, monkeypatch: p
         with _session(board) as session:
             assert session.run(["true"], 10).exit_code == 0
         assert list(folder.iterdir()) == []
-    board.pull()
+    board.box.pull()
     with pytest.raises(DeviceError, match=r"ssh:pi@127\.0\.0\.1"):
         _session(board).open()
     assert list(folder.iterdir()) == []
@@ -370,7 +370,7 @@ def test_no_ssh_here(board: Board, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 def test_nothing_listens_and_no_such_name(board: Board) -> None:
     port = board.box.port
-    board.power_off()
+    board.box.power_off()
     with pytest.raises(DeviceError, match=f"ssh:pi@127.0.0.1:{port}"):
         _session(board).open()
     with pytest.raises(DeviceError, match=r"is not known by that name \(no-such-host.invalid\)"):

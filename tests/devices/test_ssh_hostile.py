@@ -274,4 +274,4 @@ def test_a_lock_file_that_is_none(board: Board) -> None:
         session.run(["sh", "-c", "rm /tmp/edgekit.lock; mkfifo /tmp/edgekit.lock"], 10)
     with pytest.raises(DeviceError, match="edgekit.lock is not a file to read"):
         _session(board).open()
-    board.power_off()  # its /tmp is empty afterwards
+    board.box.power_off()  # its /tmp is empty afterwards

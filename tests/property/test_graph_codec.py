@@ -40,7 +40,9 @@ def mutations(data: bytes, count: int, seed: int) -> Iterator[bytes]:
         for _ in range(rng.choice([1, 1, 1, 4, 16])):
             near = rng.randrange(min(len(data), 4096))
             at = rng.choice([rng.randrange(len(data)), near, len(data) - 1 - near])
-            word = rng.choice([bytes([changed[at] ^ 1 << rng.randrange(8)]), b"\xff", b"\xff\xff\xff\x7f", rng.randbytes(2)])
+            word = rng.choice(
+                [bytes([changed[at] ^ 1 << rng.randrange(8)]), b"\xff", b"\xff\xff\xff\x7f", rng.randbytes(2)]
+            )
             changed[at : at + len(word)] = word
         yield bytes(changed[: rng.randrange(len(data))]) if rng.random() < 0.1 else bytes(changed)
 

@@ -26,7 +26,7 @@ class Chosen:
 
 
 def choose(model: Model, gone: Mapping[str, Sequence[int]]) -> Chosen:
-    """Raises ModelError for a group that is not there or is pinned, a unit that it has not, or no unit left."""
+    """Raises ModelError for a group that is not there or is pinned, a unit that it has not, or a tensor left empty."""
     clone = with_unique_names(model).clone()
     trace = traced(clone.main)
     known = {member.group.name: member for member in members(trace)}
@@ -36,6 +36,9 @@ def choose(model: Model, gone: Mapping[str, Sequence[int]]) -> Chosen:
             raise ModelError(f"The model has no group of channels '{name}'.")
         roots += _roots(known[name], numbers)
     kept = {place: ~np.isin(trace.units.roots(ids), roots) for place, ids in trace.places.items()}
+    empty = next((place for place, mask in kept.items() if not mask.any()), None)
+    if empty is not None:
+        raise ModelError(f"Nothing would be left of tensor '{empty.tensor.name}' along axis {empty.axis}.")
     return Chosen(clone, {place: mask for place, mask in kept.items() if not mask.all()})
 
 
@@ -45,6 +48,4 @@ def _roots(member: Member, numbers: Sequence[int]) -> list[int]:
         raise ModelError(f"Nothing of the channels '{group.name}' can go: {group.pinned}.")
     if wanted and not 0 <= wanted[0] <= wanted[-1] < group.units:
         raise ModelError(f"The channels '{group.name}' have the units 0 to {group.units - 1}, not {wanted}.")
-    if len(wanted) == group.units:
-        raise ModelError(f"All {group.units} units of the channels '{group.name}' are to go: one must stay.")
     return [member.roots[n] for n in wanted]

@@ -11,7 +11,9 @@ from edgekit.compress.prune.rules import RULES, not_understood
 from edgekit.compress.prune.trace import Place, Role, Trace
 from edgekit.compress.prune.units import FIXED
 from edgekit.compress.quantize.prepare import with_unique_names
-from edgekit.graph.model import Graph, Model
+from edgekit.graph.model import Graph, Model, Op
+
+_MOST_CHOICES = 16  # each costs a walk through the graph
 
 __all__ = ["Group", "Part", "Role", "couple"]
 
@@ -41,7 +43,7 @@ class Group:
 
     Attributes:
         name: of the operator that makes them, the first in graph order; a number is added where it makes several.
-        units: how many there are.
+        units: how many there are. As long as one of each group stays, no tensor becomes empty.
         parts: where they sit, in graph order.
         pinned: why nothing of it can go, "" where it can.
     """
@@ -70,12 +72,30 @@ def couple(model: Model) -> tuple[Group, ...]:
 
 
 def traced(graph: Graph) -> Trace:
-    """Every rule applied in graph order."""
-    trace = Trace(graph)
+    """Every rule applied in graph order, with the choices that leave most units to cut.
+
+    Behind some reshapes channels can be cut along one axis or another (of groups, or within groups), and what follows
+    decides which is better: each such choice is turned once, and stays turned where more units are free then.
+    """
+    best = _traced(graph, frozenset())
+    score = _free_units(best) if best.ambiguous else 0
+    for op in best.ambiguous[:_MOST_CHOICES]:
+        other = _traced(graph, best.turned | {op})
+        if _free_units(other) > score:
+            best, score = other, _free_units(other)
+    return best
+
+
+def _traced(graph: Graph, turned: frozenset[Op]) -> Trace:
+    trace = Trace(graph, turned)
     for op in graph.ops:
         RULES.get(op.kind, not_understood)(trace, op)
     trace.close(graph.outputs)
     return trace
+
+
+def _free_units(trace: Trace) -> int:
+    return sum(m.group.units for m in members(trace) if not m.group.pinned)
 
 
 def members(trace: Trace) -> list[Member]:
@@ -102,6 +122,8 @@ def members(trace: Trace) -> list[Member]:
 
 
 def _group(places: list[tuple[Place, npt.NDArray[np.intp]]], roots: tuple[int, ...], pinned: str) -> Group:
+    if not pinned and len(roots) == 1 and any(np.all(ids == roots[0]) for _, ids in places):
+        pinned = "its channels can only go all together"
     parts = tuple(
         Part(p.tensor.name, p.axis, _positions(ids, roots), p.role, p.op.name if p.op else "") for p, ids in places
     )
@@ -112,7 +134,8 @@ def _group(places: list[tuple[Place, npt.NDArray[np.intp]]], roots: tuple[int, .
 def _positions(ids: npt.NDArray[np.intp], roots: tuple[int, ...]) -> npt.NDArray[np.intp]:
     """The positions of each root: (roots, k)."""
     order = np.argsort(ids, kind="stable")
-    return np.stack([order[slice(*np.searchsorted(ids[order], [r, r + 1]))] for r in roots])
+    first, behind = (np.searchsorted(ids[order], roots, side) for side in ("left", "right"))
+    return order[first[:, None] + np.arange(behind[0] - first[0])]
 
 
 def _renamed(found: list[Member]) -> list[Member]:

@@ -26,7 +26,7 @@ def rewrite(graph: Graph, op: Op, kept: Axes) -> None:
 def _reshape(graph: Graph, op: Op, kept: Axes) -> None:
     """The shape as before but for what changed: an open dimension stays open."""
     shape = op.outputs[0].shape
-    if len(op.inputs) > 1:
+    if len(op.inputs) > 1 and op.inputs[1] is not None and op.inputs[1].is_constant:
         old = _value(op, 1)
         set_operand(graph, op, 1, [n if n < 0 else m for n, m in zip(old, shape, strict=True)])
     if op.options is not None and op.options.newShape is not None:
@@ -113,6 +113,8 @@ def _gather(graph: Graph, op: Op, kept: Axes) -> None:
 
 def _broadcast_to(graph: Graph, op: Op, kept: Axes) -> None:
     shape = _value(op, 1)
+    if not shape:
+        return  # it is computed, and will be stated anew
     for axis in _masks(op.outputs[0], kept):
         shape[axis] = op.outputs[0].shape[axis]
     set_operand(graph, op, 1, shape)

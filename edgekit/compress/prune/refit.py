@@ -68,7 +68,7 @@ def choose(fitting: Moments, held_out: Moments, start: Fit, ridges: Sequence[flo
     best = int(np.argmin(errors))
     if not errors[best] < before:
         return Choice(start, before, before)
-    return Choice(_fit(fitting.joined(held_out), start, strengths[best]), before, errors[best])
+    return Choice(_fit(fitting.merged(held_out), start, strengths[best]), before, errors[best])
 
 
 def _fit(moments: Moments, start: Fit, ridge: float | None) -> Fit:

@@ -9,6 +9,7 @@ import numpy as np
 
 from edgekit.compress.prune.chosen import Kept, choose
 from edgekit.compress.prune.operands import Axes, rewrite
+from edgekit.compress.prune.shape_chains import restate
 from edgekit.compress.prune.trace import Place, is_vector
 from edgekit.graph.check import check
 from edgekit.graph.model import Graph, Model, Op, Tensor
@@ -24,7 +25,7 @@ def without_units(model: Model, gone: Mapping[str, Sequence[int]]) -> Model:
         gone: unit numbers by the name of their group, as `couple` gives them.
 
     Names, order and shapes of inputs and outputs stay. Raises ModelError for a group that the model has not
-    or that is pinned, for a unit that the group has not, and where no unit of a group would stay.
+    or that is pinned, for a unit that the group has not, and where nothing of a tensor would stay.
     """
     chosen = choose(model, gone)
     graph = chosen.model.main
@@ -35,6 +36,7 @@ def without_units(model: Model, gone: Mapping[str, Sequence[int]]) -> Model:
             shrink(tensor, axis, mask)
     for op in graph.ops:
         rewrite(graph, op, kept)
+    restate(graph)
     graph.sweep()
     check(chosen.model)
     return chosen.model
@@ -78,11 +80,12 @@ def _give_each_its_own(graph: Graph, places: Mapping[Place, Kept], kept: Axes) -
         kept.pop(tensor)
     for place, mask in places.items():
         if place.tensor in shared and place.op is not None:
-            own = _copy(graph, place.tensor, place.op)
+            own = own_copy(graph, place.tensor, place.op)
             kept[own] = {place.axis: mask}
 
 
-def _copy(graph: Graph, tensor: Tensor, op: Op) -> Tensor:
+def own_copy(graph: Graph, tensor: Tensor, op: Op) -> Tensor:
+    """Lets an operator read a copy of a tensor that others read too."""
     name = graph.unique_name(tensor.name)
     own = replace(tensor, name=name)
     op.inputs = [own if t is tensor else t for t in op.inputs]

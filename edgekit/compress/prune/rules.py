@@ -21,12 +21,24 @@ _ELEMENTWISE = (
     "PRELU", "RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1", "LEAKY_RELU", "ELU", "GELU", "HARD_SWISH", "TANH",
     "LOGISTIC", "ABS", "NEG", "EXP", "LOG", "SQRT", "RSQRT", "SQUARE", "SIN", "COS", "CEIL", "FLOOR", "ROUND", "SIGN",
     "CAST", "QUANTIZE", "DEQUANTIZE", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL", "EQUAL", "NOT_EQUAL",
-    "LOGICAL_AND", "LOGICAL_OR", "LOGICAL_NOT", "SELECT_V2", "ZEROS_LIKE",
+    "LOGICAL_AND", "LOGICAL_OR", "LOGICAL_NOT", "SELECT_V2", "ZEROS_LIKE", "FAKE_QUANT",
 )  # fmt: skip
 _ALONG_CHANNELS = (
     "AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D", "RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "SPACE_TO_BATCH_ND",
     "BATCH_TO_SPACE_ND",
 )  # fmt: skip
+
+
+def shape(trace: Trace, op: Op) -> None:
+    """SHAPE: harmless where all that is made of it is a flatten that can be stated without."""
+    if not trace.is_shape_only(op):
+        trace.pin_inputs(op, f"{op.label} '{op.name}' computes with its size")
+
+
+def not_understood(trace: Trace, op: Op) -> None:
+    """What an unknown operator reads stays; what it makes is fixed."""
+    trace.pin_inputs(op, f"{op.label} '{op.name}' is not understood")
+
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(_ELEMENTWISE, elementwise.elementwise),
@@ -45,18 +57,15 @@ RULES: dict[str, Rule] = {
     "EMBEDDING_LOOKUP": picking.embedding,
     "GATHER": picking.gather,
     "TILE": picking.tile,
+    "REVERSE_V2": picking.reverse,
     "BROADCAST_TO": picking.broadcast_to,
     "SPACE_TO_DEPTH": picking.space_to_depth,
     "DEPTH_TO_SPACE": picking.depth_to_space,
     "BATCH_MATMUL": products.batch_matmul,
     "SELECT": elementwise.select,
+    "SHAPE": shape,
     "PACK": joining.pack,
     "UNPACK": joining.unpack,
     "TRANSPOSE": moving.transpose,
     "CONCATENATION": joining.concatenation,
 }
-
-
-def not_understood(trace: Trace, op: Op) -> None:
-    """What an unknown operator reads stays; what it makes is fixed."""
-    trace.pin_inputs(op, f"{op.label} '{op.name}' is not understood")

@@ -36,9 +36,11 @@ def convolution(trace: Trace, op: Op) -> None:
     """Plain, dilated, transposed, grouped; in two and three dimensions."""
     at = LAYOUTS[op.kind]
     data, weights, bias = (_input(op, n) for n in (at.data, at.weights, at.bias))
-    if data is None or weights is None or not trace.is_constant(weights):
+    if data is None or weights is None or not _fits(trace, data, weights):
         return trace.pin_inputs(op, f"the weights of {op.label} '{op.name}' are computed")
     last = len(data.shape) - 1
+    if at.data == 2 and not trace.is_known_shape(op.inputs[0]):
+        return trace.pin_inputs(op, f"the shape of {op.label} '{op.name}' is computed")
     trace.pin_inputs(op, f"{op.label} '{op.name}' slides along this axis", but=((data, last),))
     groups = data.shape[last] // weights.shape[at.reads]
     if groups > 1 and weights.shape[at.reads] == 1:
@@ -53,20 +55,25 @@ def convolution(trace: Trace, op: Op) -> None:
     return None
 
 
+def _fits(trace: Trace, data: Tensor, weights: Tensor) -> bool:
+    return trace.is_constant(weights) and 0 not in weights.shape and len(weights.shape) == len(data.shape) > 3
+
+
 def _one_by_one(trace: Trace, op: Op, groups: int) -> None:
     """A depthwise convolution that is stored as a grouped one: a channel goes with what is made of it."""
     at = LAYOUTS[op.kind]
     data, weights, bias = (_input(op, n) for n in (at.data, at.weights, at.bias))
     if data is not None and weights is not None:
-        ids = trace.axes(data).get(len(data.shape) - 1)
-        if ids is not None:
-            _make(trace, op, weights, bias, at.makes, np.repeat(ids, weights.shape[at.makes] // groups))
+        ids, each = trace.last(data), weights.shape[at.makes] // groups
+        made = np.tile(trace.units.fresh(each), groups) if ids is None else np.repeat(ids, each)
+        if ids is not None or each > 1:
+            _make(trace, op, weights, bias, at.makes, made)
 
 
 def depthwise(trace: Trace, op: Op) -> None:
     """A channel goes with all that is made of it; of fixed channels, all lose the same one of their outputs."""
     data, weights, bias = (_input(op, n) for n in range(3))
-    if data is None or weights is None or not trace.is_constant(weights):
+    if data is None or weights is None or not _fits(trace, data, weights):
         return trace.pin_inputs(op, f"the weights of {op.label} '{op.name}' are computed")
     trace.pin_inputs(op, f"{op.label} '{op.name}' slides along this axis", but=((data, 3),))
     channels, multiplier = data.shape[3], weights.shape[3] // data.shape[3]
@@ -86,9 +93,7 @@ def fully_connected(trace: Trace, op: Op) -> None:
     width = weights.shape[1]
     if not width or data.size % width:
         return trace.pin_inputs(op, f"{op.label} '{op.name}' reads an open shape")
-    rows = (data.size // width, width)
-    found = reshaped(trace, data, rows, f"{op.label} '{op.name}' mixes it with others")
-    ids = found.pop(1, None)
+    ids = reshaped(trace, op, data, (data.size // width, width)).get(1)
     if ids is not None:
         trace.use(op, weights, 1, ids, Role.CONSUMES)
     _pass_rows(trace, op, data, width)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edgekit.compress.prune.trace import Role, Trace
-from edgekit.compress.prune.units import Ids, slabs
+from edgekit.compress.prune.units import Ids, axes_of, by_sets, unite_slabs
 from edgekit.graph.model import Op, Tensor
 
 # What may stand between the reshape that splits heads and the product by heads.
@@ -13,43 +13,47 @@ _BEFORE_HEADS = ("TRANSPOSE", "RESHAPE", "MUL", "DIV", "ADD", "SPLIT", "SPLIT_V"
                  "STRIDED_SLICE", "SQUEEZE", "EXPAND_DIMS", "CONCATENATION", "SUB", "NEG")  # fmt: skip
 
 
-def reshaped(trace: Trace, data: Tensor, shape: tuple[int, ...], why: str, heads: bool = False) -> dict[int, Ids]:
-    """The channels on each axis of `data` seen in another shape of as many elements.
+def reshaped(trace: Trace, op: Op, data: Tensor, shape: tuple[int, ...]) -> dict[int, Ids]:
+    """The channels on each axis of an operator's `data` seen in another shape of as many elements.
 
     Given   (1, 4, 4, 8) with 8 channels on axis 3
     Result  (1, 128) with these 8 on axis 1, each at 16 positions
 
-    Channels that come to lie on two axes can only go by whole slabs of one: where `heads`, of the last but one, which
-    counts the heads of attention; else of the axis with more slabs.
+    Channels that come to lie on several axes can only go by whole slabs of one, see `_choice`.
     """
+    why = f"{op.label} '{op.name}' mixes it with others"
     found: dict[int, Ids] = {}
     for axis, ids in trace.axes(data).items():
         along = ids.reshape([-1 if a == axis else 1 for a in range(len(data.shape))])
         full = np.broadcast_to(along, data.shape).reshape(shape)
-        where = slabs(trace.units, full, _last_but_one(full) if heads else None)
-        if where is None or where in found:
+        differing = axes_of(full)
+        if not differing:
             trace.pin(data, why, axis)
-            if where is not None:
-                trace.units.pin(found[where], why)
             continue
-        line = np.moveaxis(full, where, 0).reshape(full.shape[where], -1)[:, 0]
-        found[where] = trace.units.roots(line)
+        where = differing[0] if len(differing) == 1 else _choice(trace, op, full, differing)
+        slabs = unite_slabs(trace.units, full, where)
+        if where not in found or trace.units.all_pinned(found[where]):
+            found[where] = slabs
+        elif not trace.units.all_pinned(slabs):
+            trace.units.pin(slabs, why)
+            trace.units.pin(found[where], why)
     return found
 
 
-def _last_but_one(full: Ids) -> int | None:
-    varying = [a for a in range(full.ndim) if np.any(full != np.take(full, [0], axis=a))]
-    return varying[-2] if len(varying) > 1 else None
+def _choice(trace: Trace, op: Op, ids: Ids, axes: list[int]) -> int:
+    """The axis to cut along: of the heads where a product by heads follows, else that with most sets, or the next."""
+    if trace.leads_to(op.outputs[0], "BATCH_MATMUL", _BEFORE_HEADS):
+        return axes[-2]
+    trace.ambiguous.append(op)
+    return by_sets(ids, axes)[1 if op in trace.turned else 0]
 
 
 def reshape(trace: Trace, op: Op) -> None:
     """RESHAPE, SQUEEZE, EXPAND_DIMS: the same elements in the same order."""
     data = op.inputs[0]
-    if data is None or (len(op.inputs) > 1 and not trace.is_constant(op.inputs[1])):
+    if data is None or (len(op.inputs) > 1 and not trace.is_known_shape(op.inputs[1])):
         return trace.pin_inputs(op, f"the shape of {op.label} '{op.name}' is computed")
-    why = f"{op.label} '{op.name}' mixes it with others"
-    heads = trace.leads_to(op.outputs[0], "BATCH_MATMUL", _BEFORE_HEADS)
-    for axis, ids in reshaped(trace, data, op.outputs[0].shape, why, heads).items():
+    for axis, ids in reshaped(trace, op, data, op.outputs[0].shape).items():
         trace.carry(op.outputs[0], axis, ids)
     return None
 

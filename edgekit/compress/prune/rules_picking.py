@@ -70,10 +70,21 @@ def tile(trace: Trace, op: Op) -> None:
 def broadcast_to(trace: Trace, op: Op) -> None:
     """Axes that are full stay as they are."""
     data, result = op.inputs[0], op.outputs[0]
-    if not trace.is_constant(op.inputs[1]):
+    if not trace.is_known_shape(op.inputs[1]):
         return trace.pin_inputs(op, f"the shape of {op.label} '{op.name}' is computed")
     for axis, ids in trace.axes(data).items():
         trace.carry(result, axis + len(result.shape) - (0 if data is None else len(data.shape)), ids)
+    return None
+
+
+def reverse(trace: Trace, op: Op) -> None:
+    """REVERSE_V2: what is kept of the channels stays in the same (reverse) order."""
+    data, over = op.inputs[0], trace.value(op.inputs[1])
+    if data is None or over is None:
+        return trace.pin_inputs(op, f"the axes of {op.label} '{op.name}' are computed")
+    turned = {int(a) % len(data.shape) for a in over.ravel()}
+    for axis, ids in trace.axes(data).items():
+        trace.carry(op.outputs[0], axis, ids[::-1] if axis in turned else ids)
     return None
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgekit.compress.prune.chosen import Kept, choose
-from edgekit.compress.prune.trace import Place, Role
+from edgekit.compress.prune.remove import own_copy
+from edgekit.compress.prune.trace import Place, Role, is_vector
 from edgekit.graph.check import check
 from edgekit.graph.model import Buffer, Graph, Model, Op, Tensor
 
@@ -37,6 +38,8 @@ def with_zero_units(model: Model, gone: Mapping[str, Sequence[int]]) -> Model:
 
 def _silence(graph: Graph, place: Place, kept: Kept) -> None:
     tensor = place.tensor
+    if place.op is not None and tensor.is_constant and is_vector(tensor) and len(graph.consumers(tensor)) > 1:
+        tensor = own_copy(graph, tensor, place.op)
     mask = kept.reshape([-1 if a == place.axis else 1 for a in range(len(tensor.shape))])
     data = tensor.data
     if data is not None:

@@ -9,7 +9,7 @@ from edgekit.compress.prune.decide import decide
 from edgekit.compress.prune.options import PruneOptions
 from edgekit.compress.prune.plan import PrunePlan
 from edgekit.compress.prune.remove import without_units
-from edgekit.compress.step import Setting
+from edgekit.compress.step import Aim, Setting
 from edgekit.core.errors import ModelError, UsageError
 from edgekit.graph.check import check
 from edgekit.graph.model import Model
@@ -21,6 +21,7 @@ class PruneChannels:
     """Fewer channels, chosen by what they are worth, the layers behind them refitted. See `PruneOptions`."""
 
     name: str = "prune-channels"
+    aim: Aim = Aim.SMALLER
 
     def options(self, mapping: Mapping[str, object]) -> PruneOptions:
         """Options from plain values. Raises UsageError."""

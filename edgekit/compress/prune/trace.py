@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edgekit.compress.prune.shape_chains import chains
 from edgekit.compress.prune.units import FIXED, Ids, Units
 from edgekit.graph.model import Graph, Op, Tensor
 
@@ -43,15 +44,21 @@ class Trace:
 
     Attributes:
         places: where channels sit: the numbers along each place's axis, in the order in which they were found.
+        ambiguous: the operators behind which channels can be cut along one axis or another.
+        turned: those of them for which the other axis is to be taken.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, turned: frozenset[Op] = frozenset()) -> None:
         self.units = Units()
+        self.turned = turned
+        self.ambiguous: list[Op] = []
         self.places: dict[Place, Ids] = {}
         self._axes: dict[Tensor, dict[int, Ids]] = {}
         self._shared: dict[tuple[Tensor, int], Ids] = {}
         self._sources = _unpacked(graph)
         self._readers = graph.readers()
+        self._chains = chains(graph)
+        self._chained = {t for op in self._chains for t in op.outputs}
 
     def axes(self, tensor: Tensor | None) -> dict[int, Ids]:
         """The numbers along each axis of an activation that has some."""
@@ -66,6 +73,14 @@ class Trace:
         """It is a constant, or one that is stored as float16 and widened before it is read."""
         return tensor is not None and (tensor.is_constant or tensor in self._sources)
 
+    def is_known_shape(self, tensor: Tensor | None) -> bool:
+        """It is a constant, or can be stated as one."""
+        return self.is_constant(tensor) or tensor in self._chained
+
+    def is_shape_only(self, op: Op) -> bool:
+        """What it computes can be stated as a constant."""
+        return op in self._chains
+
     def value(self, tensor: Tensor | None) -> npt.NDArray[np.generic] | None:
         """A constant's value, None for everything else."""
         return None if tensor is None or _odd(tensor) else tensor.data
@@ -76,6 +91,8 @@ class Trace:
             return self.units.pin(ids, f"it is all of '{tensor.name}'")
         if not np.any(ids != FIXED):
             return None
+        if tensor.shape_signature and tensor.shape_signature[axis] < 0:
+            return self.units.pin(ids, f"the size of '{tensor.name}' is open")
         self._axes.setdefault(tensor, {})[axis] = ids
         self.places[Place(tensor, axis, Role.CARRIES, None)] = ids
         return None
@@ -90,7 +107,7 @@ class Trace:
             tensor = source
         if _odd(tensor):
             self.units.pin(ids, f"'{tensor.name}' is stored in a way that cannot be cut")
-        if not (tensor.is_constant and is_vector(tensor)):
+        if source is not None or not (tensor.is_constant and is_vector(tensor)):
             self.units.unite(self._shared.setdefault((tensor, axis), ids), ids, "another operator needs its weights")
         place = Place(tensor, axis, role, op)
         self.units.unite(self.places.setdefault(place, ids), ids, "the same operator needs it")
@@ -122,15 +139,18 @@ class Trace:
         """Pins what reaches the outputs, and what an operator reads that took no note of its channels."""
         for tensor in outputs:
             self.pin(tensor, "it reaches the model's output")
-        claimed = {(place.tensor, place.op) for place in self.places}
-        for (tensor, _), ids in self._shared.items():
-            for reader in self._readers.get(self._wide(tensor), []):
-                if (tensor, reader) not in claimed and not self.axes(tensor):
-                    self.units.pin(ids, f"{reader.label} '{reader.name}' reads '{tensor.name}' too")
+        claimed = {(place.tensor, place.axis, place.op) for place in self.places}
+        for (tensor, axis), ids in self._shared.items():
+            if tensor.is_constant or tensor.is_variable:
+                for reader in self._readers_of(tensor):
+                    if (tensor, axis, reader) not in claimed:
+                        self.units.pin(ids, f"{reader.label} '{reader.name}' reads '{tensor.name}' too")
 
-    def _wide(self, tensor: Tensor) -> Tensor:
-        """What operators read of a constant: itself, or the float32 that is made of it."""
-        return next((wide for wide, source in self._sources.items() if source is tensor), tensor)
+    def _readers_of(self, tensor: Tensor) -> list[Op]:
+        """What reads a constant, or the float32 that is made of it."""
+        wide = [made for made, source in self._sources.items() if source is tensor]
+        found = [op for one in (tensor, *wide) for op in self._readers.get(one, [])]
+        return [op for op in found if not (op.kind == "DEQUANTIZE" and op.outputs[0] in wide)]
 
 
 def is_vector(tensor: Tensor) -> bool:

@@ -31,18 +31,19 @@ class Units:
         while True:
             above = self._parent[found]
             if np.array_equal(above, found):
+                self._parent[ids] = found
                 return found
             found = above
 
     def unite(self, a: Ids, b: Ids, why: str) -> None:
         """Makes each of `a` one with its partner in `b`; what meets something fixed is pinned, with the reason."""
-        left, right = (self.roots(np.broadcast_to(x, np.broadcast_shapes(a.shape, b.shape)).ravel()) for x in (a, b))
-        pairs = np.unique(np.stack([left, right]), axis=1).T
-        for one, other in pairs[pairs[:, 0] != pairs[:, 1]].tolist():
-            if FIXED in (one, other):
-                self.pin(np.array([max(one, other)]), why)
-            else:
-                self._join(one, other)
+        left, right = np.broadcast_arrays(self.roots(a), self.roots(b))
+        differ = left != right
+        low, high = np.minimum(left, right)[differ], np.maximum(left, right)[differ]
+        self.pin(high[low == FIXED], why)
+        keys = np.unique((low * self._parent.size + high)[low != FIXED])
+        for one, other in zip(*(k.tolist() for k in np.divmod(keys, self._parent.size)), strict=True):
+            self._join(one, other)
 
     def pin(self, ids: Ids, why: str) -> None:
         """Nothing of `ids` may go; the first reason is kept."""
@@ -50,41 +51,50 @@ class Units:
             if number != FIXED:
                 self._pins.setdefault(number, why)
 
+    def all_pinned(self, ids: Ids) -> bool:
+        """Whether it is known already that all of them stay."""
+        known = self.roots(np.array([FIXED, *self._pins], np.intp))
+        return bool(np.isin(self.roots(ids), known).all())
+
     def reasons(self) -> dict[int, str]:
         """Why a set is pinned, by its root."""
         found: dict[int, str] = {}
-        for number, why in self._pins.items():
-            found.setdefault(int(self.roots(np.array([number]))[0]), why)
+        roots = self.roots(np.array(list(self._pins), np.intp)).tolist()
+        for root, why in zip(roots, self._pins.values(), strict=True):
+            found.setdefault(root, why)
         return found
 
     def _join(self, one: int, other: int) -> None:
-        low, high = sorted(int(self.roots(np.array([x]))[0]) for x in (one, other))
+        low, high = sorted((self._root(one), self._root(other)))
         self._parent[high] = low
 
-
-def slabs(units: Units, ids: Ids, prefer: int | None = None) -> int | None:
-    """Along which axis an array of numbers can be cut; numbers in one slab across this axis are united.
-
-    Given   numbers for every element of a tensor
-    Result  the axis along which they differ. Where they differ along several, the one that leaves most sets, or
-            `prefer` if it is one of them.
-
-    None where all numbers are the same.
-    """
-    roots = units.roots(ids)
-    varying = [a for a in range(roots.ndim) if np.any(roots != np.take(roots, [0], axis=a))]
-    if not varying:
-        return None
-    axis = prefer if prefer in varying else max(varying, key=lambda a: (_sets(roots, a), a))
-    if len(varying) > 1:
-        lanes = np.moveaxis(roots, axis, 0).reshape(roots.shape[axis], -1)
-        units.unite(lanes[:, :1], lanes, "it shares a place with something that stays")
-    return axis
+    def _root(self, number: int) -> int:
+        above = int(self._parent[number])
+        while above != number:
+            number, above = above, int(self._parent[above])
+        return number
 
 
-def _sets(roots: Ids, axis: int) -> int:
+def axes_of(ids: Ids) -> list[int]:
+    """Along which axes numbers differ."""
+    return [a for a in range(ids.ndim) if np.any(ids != np.take(ids, [0], axis=a))]
+
+
+def by_sets(ids: Ids, axes: list[int]) -> list[int]:
+    """Axes along which an array of numbers could be cut, that first which leaves most sets; of equals the last."""
+    return sorted(axes, key=lambda axis: (_sets(ids, axis), axis), reverse=True)
+
+
+def unite_slabs(units: Units, ids: Ids, axis: int) -> Ids:
+    """Unites the numbers in each slab across an axis, so that it can be cut along it; the numbers of the slabs."""
+    lanes = np.moveaxis(ids, axis, 0).reshape(ids.shape[axis], -1)
+    units.unite(lanes[:, :1], lanes, "it shares a place with something that stays")
+    return units.roots(lanes[:, 0])
+
+
+def _sets(ids: Ids, axis: int) -> int:
     """How many sets are left when every slab across `axis` is one: components of slabs that share a number."""
-    lanes = np.moveaxis(roots, axis, 0).reshape(roots.shape[axis], -1)
+    lanes = np.moveaxis(ids, axis, 0).reshape(ids.shape[axis], -1)
     trial = Units()
     slabs_of = trial.fresh(lanes.shape[0])
     owner: dict[int, int] = {}

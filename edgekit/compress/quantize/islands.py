@@ -52,6 +52,17 @@ def fold(graph: Graph, names: frozenset[str], ranges: Mapping[str, TensorRange])
             graph.remove(maker)
 
 
+def allow_any_scale(graph: Graph) -> None:
+    """Let int16 additions and subtractions take scales that are no powers of two.
+
+    Their options say by default that all are, and where that is not so the kernel refuses, or rounds each to one.
+    Source: pot_scale_int16 in tensorflow/lite/kernels/add.cc.
+    """
+    for op in graph.ops:
+        if op.kind in ("ADD", "SUB") and op.options is not None and op.outputs[0].dtype is DType.INT16:
+            op.options.potScaleInt16 = False
+
+
 def _integer_output(graph: Graph, op: Op, stored: Tensor, ranges: Mapping[str, TensorRange]) -> None:
     """Let `op` write integers; what still reads floats gets them through a DEQUANTIZE."""
     real = op.outputs[0]

@@ -5,6 +5,8 @@ Source: litert-quantizer 0.11.0, `algorithm_manager.py` (what is registered), `d
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -79,7 +81,8 @@ def quantize(
     from litert_quantizer import qtyping, quantizer
 
     try:
-        with warnings.catch_warnings():
+        # The library loses enable_progress_bar on its way and shows a bar of its own for 100 tensors and more.
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")  # it warns of tensors that are quantized already: the plan says so
             engine = quantizer.Quantizer(bytearray(model))
             for treatment, scopes in groups:

@@ -44,8 +44,25 @@ class Algorithm(enum.Enum):
     OSCAR = "oscar"
 
 
+class Bits(enum.Enum):
+    """What the weights of one operator become, whatever the scheme; FLOAT leaves the operator as it is."""
+
+    INT4 = "int4"
+    INT8 = "int8"
+    FLOAT = "float"
+
+
+class Scales(enum.Enum):
+    """Which scales there may be."""
+
+    FREE = "free"
+    POWER_OF_TWO = "power-of-two"
+
+
 LOOKING = frozenset({Algorithm.GPTQ, Algorithm.OSCAR})
 """The algorithms that need the activations' second moments."""
+
+_ROTATING = frozenset({Algorithm.HADAMARD, Algorithm.OSCAR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +74,14 @@ class KindAlgorithm:
 
 
 @dataclass(frozen=True, slots=True)
+class OpBits:
+    """The bits for the operators of one name or pattern."""
+
+    op: str
+    bits: Bits
+
+
+@dataclass(frozen=True, slots=True)
 class QuantizeOptions:
     """What "quantize" does."""
 
@@ -65,13 +90,27 @@ class QuantizeOptions:
     algorithm: Annotated[Algorithm, "how weights are rounded, where the library offers it"] = Algorithm.MIN_MAX
     algorithms: Annotated[tuple[KindAlgorithm, ...], "the same for single kinds of operators"] = ()
     exclude: Annotated[tuple[str, ...], "operators that stay float: names, or patterns with * and ?"] = ()
+    weights: Annotated[tuple[OpBits, ...], "bits for single operators: names, or patterns with * and ?"] = ()
+    scales: Annotated[Scales, "any, or powers of two alone for targets that shift instead of multiplying"] = Scales.FREE
     calibration: CalibrateOptions = field(default=CalibrateOptions())
+
+    def __post_init__(self) -> None:
+        if self.weights and self.scheme not in (Scheme.INT8, Scheme.INT4):
+            raise ValueError(f"weights = … is for the schemes int8 and int4, not for {self.scheme.value}")
+        if self.scales is Scales.POWER_OF_TWO and not self.scheme.is_static:
+            raise ValueError(f"scales of powers of two need a static scheme, and {self.scheme.value} is none")
+        if self.scales is Scales.POWER_OF_TWO and self.used & _ROTATING:
+            raise ValueError("scales of powers of two do not go with hadamard or oscar, which choose their own")
+
+    @property
+    def used(self) -> frozenset[Algorithm]:
+        """Every algorithm that is asked for."""
+        return frozenset({self.algorithm, *(a.algorithm for a in self.algorithms)})
 
     @property
     def needs_calibration(self) -> bool:
         """Whether samples are needed: for integer activations, or for an algorithm that looks at activations."""
-        chosen = {self.algorithm, *(a.algorithm for a in self.algorithms)}
-        return self.scheme.is_static or (self.scheme is Scheme.DYNAMIC and not LOOKING.isdisjoint(chosen))
+        return self.scheme.is_static or (self.scheme is Scheme.DYNAMIC and not LOOKING.isdisjoint(self.used))
 
     @staticmethod
     def from_mapping(mapping: Mapping[str, object]) -> QuantizeOptions:

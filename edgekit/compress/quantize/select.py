@@ -11,7 +11,7 @@ from edgekit.compress.quantize import library
 from edgekit.compress.quantize.casting import LEAST_ELEMENTS
 from edgekit.compress.quantize.islands import can_follow
 from edgekit.compress.quantize.library import Treatment
-from edgekit.compress.quantize.options import Algorithm, QuantizeOptions, Scheme
+from edgekit.compress.quantize.options import Algorithm, Bits, QuantizeOptions, Scheme
 from edgekit.compress.quantize.plan import STATIC, Assignment, By, Precision
 from edgekit.core.errors import UsageError
 from edgekit.graph.model import Model, Op, Tensor
@@ -32,7 +32,10 @@ def assign(model: Model, options: QuantizeOptions, target: Target | None = None)
 
     Raises UsageError for an exclusion that names no operator, and for an algorithm that a kind of operator lacks.
     """
-    excluded = _excluded(model, options.exclude)
+    excluded = _named(model, options.exclude, "exclude")
+    asked: dict[str, Bits] = {}
+    for row in options.weights:
+        asked |= dict.fromkeys(_named(model, (row.op,), "weights"), row.bits)
     _check_algorithms(model, options)
     assignments = []
     for graph in model.graphs:
@@ -41,10 +44,10 @@ def assign(model: Model, options: QuantizeOptions, target: Target | None = None)
                 continue
             if graph is not model.main:
                 assignments.append(_stays(op, "it runs inside a loop or a branch, which stays float"))
-            elif op.name in excluded:
+            elif op.name in excluded or asked.get(op.name) is Bits.FLOAT:
                 assignments.append(_stays(op, "excluded"))
             else:
-                assignments.append(_assign(op, options, target))
+                assignments.append(_assign(op, options, target, asked.get(op.name)))
     return tuple(assignments)
 
 
@@ -62,7 +65,7 @@ def weights(op: Op) -> Tensor | None:
     return next((t for t in constants if t is not None and t.is_constant), None)
 
 
-def _assign(op: Op, options: QuantizeOptions, target: Target | None) -> Assignment:
+def _assign(op: Op, options: QuantizeOptions, target: Target | None, asked: Bits | None) -> Assignment:
     held = weights(op)
     if held is not None and held.dtype is not DType.FLOAT32:
         return _stays(op, f"its weights are {held.dtype.label} already")
@@ -70,7 +73,7 @@ def _assign(op: Op, options: QuantizeOptions, target: Target | None) -> Assignme
         return _float16(op)
     if options.scheme is Scheme.DYNAMIC:
         return _dynamic(op, options)
-    return _static(op, options, target)
+    return _static(op, options, target, asked)
 
 
 def _float16(op: Op) -> Assignment:
@@ -96,8 +99,8 @@ def _dynamic(op: Op, options: QuantizeOptions) -> Assignment:
     return Assignment(op.name, op.kind, Precision.DYNAMIC, algorithm, why=why)
 
 
-def _static(op: Op, options: QuantizeOptions, target: Target | None) -> Assignment:
-    for precision in _precisions(op, options, target):
+def _static(op: Op, options: QuantizeOptions, target: Target | None, asked: Bits | None) -> Assignment:
+    for precision in _precisions(op, options, target, asked):
         algorithm, why = _algorithm(op, precision, options)
         if library.supports(op.kind, Treatment(precision, algorithm)):
             return Assignment(op.name, op.kind, precision, algorithm, why=why)
@@ -106,12 +109,17 @@ def _static(op: Op, options: QuantizeOptions, target: Target | None) -> Assignme
     return _stays(op, f"there is no rule for {options.scheme.value} {op.kind}")
 
 
-def _precisions(op: Op, options: QuantizeOptions, target: Target | None) -> Iterator[Precision]:
+def _precisions(op: Op, options: QuantizeOptions, target: Target | None, asked: Bits | None) -> Iterator[Precision]:
     """What to try, the fewest bits first."""
-    four = options.scheme is Scheme.INT4 and op.kind in FOUR_BITS and weights(op) is not None
-    if four and (target is None or _runs_four_bits(target, op.kind)):
+    wanted = asked is Bits.INT4 or (options.scheme is Scheme.INT4 and asked is None)
+    if wanted and can_have_four_bits(op, target):
         yield Precision.W4_A8
     yield STATIC[options.scheme]
+
+
+def can_have_four_bits(op: Op, target: Target | None) -> bool:
+    """Whether the operator has weights that kernels take as int4, and the target has such a kernel."""
+    return op.kind in FOUR_BITS and weights(op) is not None and (target is None or _runs_four_bits(target, op.kind))
 
 
 def _runs_four_bits(target: Target, kind: str) -> bool:
@@ -153,7 +161,7 @@ def _stays(op: Op, why: str) -> Assignment:
     return Assignment(op.name, op.kind, Precision.FLOAT, why=why)
 
 
-def _excluded(model: Model, patterns: Iterable[str]) -> frozenset[str]:
+def _named(model: Model, patterns: Iterable[str], option: str) -> frozenset[str]:
     """The operators that the patterns name. Raises UsageError where one names none."""
     names = [op.name for graph in model.graphs for op in graph.ops]
     found: set[str] = set()
@@ -161,7 +169,7 @@ def _excluded(model: Model, patterns: Iterable[str]) -> frozenset[str]:
         matches = {n for n in names if n == pattern or fnmatch.fnmatchcase(n, pattern)}
         if not matches:
             raise UsageError(
-                f"quantize.exclude: no operator is called {pattern!r}{near(pattern, names)}",
+                f"quantize.{option}: no operator is called {pattern!r}{near(pattern, names)}",
                 "edgekit inspect MODEL --ops lists the names",
             )
         found |= matches

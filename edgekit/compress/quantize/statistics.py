@@ -11,9 +11,12 @@ from edgekit.compress.quantize.library import Statistics
 from edgekit.compress.quantize.options import LOOKING
 from edgekit.compress.quantize.plan import Assignment, Precision
 from edgekit.compress.quantize.select import weights
+from edgekit.compress.quantize.shifts import power_above, weight_scales, widen
 from edgekit.compress.ranges import Ranges, TensorRange
 from edgekit.compress.watching import INPUT_SCALE, SAME_VALUES, data_input
 from edgekit.graph.model import Graph, Op, Tensor
+from edgekit.graph.ops import spec_of
+from edgekit.graph.types import DType
 
 _BIAS_MAX = 2.0**30  # a bias in int32, with as much room again for the sum of products
 _LEAST_SHARE = 2.0**-20  # of the largest channel's scale: below it a channel's weights are zero for all purposes
@@ -21,9 +24,12 @@ _UNKNOWN = TensorRange(0.0, 1.0, 0.0, 0.0)  # of a tensor that was zero in all s
 
 
 def gather(
-    graph: Graph, original: Mapping[str, str], ranges: Ranges, plan: tuple[Assignment, ...]
+    graph: Graph, original: Mapping[str, str], ranges: Ranges, plan: tuple[Assignment, ...], shifts: bool = False
 ) -> dict[str, Statistics]:
-    """Statistics by the short names of `graph`'s tensors; `original` maps these to the names of `ranges` and `plan`."""
+    """Statistics by the short names of `graph`'s tensors; `original` maps these to the names of `ranges` and `plan`.
+
+    `shifts` gives constants scales that are powers of two, as `ranges` have them then.
+    """
     found: dict[str, Statistics] = {}
     by_name = {a.op: a for a in plan}
     for tensor in graph.tensors:
@@ -35,7 +41,9 @@ def gather(
         if assignment is None:
             continue
         if assignment.precision.activation_bits < 32:
-            _bound_weights(op, assignment, found)
+            _bound_weights(op, assignment, found, shifts)
+            if shifts:
+                _shift_constants(op, assignment, found)
         if assignment.algorithm in LOOKING:
             _tell_hessian(graph, op, ranges.hessians.get(original[_data(op).name]), found)
     return found
@@ -51,8 +59,9 @@ def _bounds(low: float, high: float) -> Statistics:
     return Statistics(np.asarray(low, np.float32), np.asarray(high, np.float32))
 
 
-def _bound_weights(op: Op, assignment: Assignment, found: dict[str, Statistics]) -> None:
-    """Raise the scales of channels so small that their bias would not fit, or that a kernel could not rescale.
+def _bound_weights(op: Op, assignment: Assignment, found: dict[str, Statistics], shifts: bool) -> None:
+    """Raise the scales of channels so small that their bias would not fit, or that a kernel could not rescale; with
+    `shifts`, make each a power of two.
 
     The library scales a dead channel by 1e-9/127; its bias, stored in steps of that times the input's scale, is then
     cut off at int32, and the channel's constant output is lost.
@@ -64,15 +73,29 @@ def _bound_weights(op: Op, assignment: Assignment, found: dict[str, Statistics])
     axis = 3 if op.kind == "DEPTHWISE_CONV_2D" else 0
     others = tuple(a for a in range(values.ndim) if a != axis)
     most = 2 ** (assignment.precision.weight_bits - 1) - 1
-    scale = np.abs(values).max(axis=others, keepdims=True).astype(np.float64) / most
+    plain = np.abs(values).max(axis=others, keepdims=True).astype(np.float64) / most
+    scale = weight_scales(values, axis, most) if shifts else plain
     floor = np.full_like(scale, scale.max() * _LEAST_SHARE)
     bias = _bias(op)
     if bias is not None and assignment.precision is not Precision.W8_A16 and data.name in found:
         step = (float(found[data.name].high) - float(found[data.name].low)) / 255
         floor = np.maximum(floor, np.abs(bias).reshape(scale.shape) / (step * _BIAS_MAX))
-    if (scale < floor).any():
-        bound = (np.maximum(scale, floor) * most).astype(np.float32)
+    if shifts or (scale < floor).any():
+        bound = (np.maximum(scale, power_above(floor) if shifts else floor) * most).astype(np.float32)
         found[held.name] = Statistics(-bound, bound)
+
+
+def _shift_constants(op: Op, assignment: Assignment, found: dict[str, Statistics]) -> None:
+    """Powers of two for constants that an operator takes as it takes activations."""
+    apart = (weights(op) if op.kind != "BATCH_MATMUL" else None, _bias_tensor(op))
+    for tensor in op.inputs:
+        if tensor is None or tensor.dtype is not DType.FLOAT32 or tensor in apart or tensor.name in found:
+            continue
+        values = tensor.data
+        if values is not None:
+            wide = TensorRange(min(float(values.min()), 0.0), max(float(values.max()), 0.0), 0.0, 0.0)
+            covered = widen(wide, assignment.precision.activation_bits)
+            found[tensor.name] = _bounds(covered.min, covered.max)
 
 
 def _tell_hessian(graph: Graph, op: Op, hessian: npt.NDArray[np.float32] | None, found: dict[str, Statistics]) -> None:
@@ -108,7 +131,11 @@ def _data(op: Op) -> Tensor:
     return tensor
 
 
-def _bias(op: Op) -> npt.NDArray[np.float32] | None:
+def _bias_tensor(op: Op) -> Tensor | None:
     place = 3 if op.kind == "TRANSPOSE_CONV" else 2
-    tensor = op.inputs[place] if op.kind != "EMBEDDING_LOOKUP" and len(op.inputs) > place else None
+    return op.inputs[place] if spec_of(op).is_compute and len(op.inputs) > place else None
+
+
+def _bias(op: Op) -> npt.NDArray[np.float32] | None:
+    tensor = _bias_tensor(op)
     return tensor.data if tensor is not None and tensor.is_constant else None

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from edgekit.compress.calibrate import CalibrateOptions, calibrate
+from edgekit.compress.calibrate import CalibrateOptions, RangeMethod, calibrate
+from edgekit.compress.finite import FLOAT16_MAX, require_finite
 from edgekit.compress.quantize import library
 from edgekit.compress.quantize.audit import audit
 from edgekit.compress.quantize.casting import cast_constants, quantize_tables
-from edgekit.compress.quantize.islands import fold
+from edgekit.compress.quantize.islands import allow_any_scale, fold
 from edgekit.compress.quantize.library import Treatment
-from edgekit.compress.quantize.options import Boundary, QuantizeOptions, Scheme
+from edgekit.compress.quantize.options import Boundary, QuantizeOptions, Scales, Scheme
 from edgekit.compress.quantize.plan import Assignment, By, Precision, QuantizePlan
 from edgekit.compress.quantize.prepare import Prepared, prepare, restore, with_unique_names
 from edgekit.compress.quantize.select import WEIGHTED, assign, weights
+from edgekit.compress.quantize.shifts import audit_shifts, widened
 from edgekit.compress.quantize.statistics import gather, hessian_inputs
 from edgekit.compress.ranges import Ranges
-from edgekit.compress.step import Setting
+from edgekit.compress.step import Aim, Setting
 from edgekit.core.errors import ModelError, UnsupportedError, UsageError
 from edgekit.graph.check import check
 from edgekit.graph.codec import read, write
@@ -30,6 +33,7 @@ class Quantize:
     """Fewer bits for weights and activations. See `QuantizeOptions` for what can be chosen."""
 
     name: str = "quantize"
+    aim: Aim = Aim.SMALLER
 
     def options(self, mapping: Mapping[str, object]) -> QuantizeOptions:
         """Options from plain values. Raises UsageError."""
@@ -48,6 +52,7 @@ class Quantize:
                 "give --calibration, or choose the scheme dynamic or float16",
             )
         _require_one_graph(model, options)
+        require_finite(model, FLOAT16_MAX if options.scheme is Scheme.FLOAT16 else math.inf)
         assignments = assign(model, options, setting.target)
         if all(a.precision is Precision.FLOAT for a in assignments):
             why = assignments[0].why if assignments else "it has no float operator"
@@ -61,6 +66,8 @@ class Quantize:
         model = with_unique_names(model)
         assignments = assign(model, options, setting.target)
         ranges = _ranges(model, options, assignments, setting) if options.needs_calibration else None
+        if ranges is not None and options.scales is Scales.POWER_OF_TWO:
+            ranges = widened(ranges, calibration_options(options).bits)
         before, after = _weight_bytes(model, assignments)
         return QuantizePlan(options, assignments, ranges, before, after)
 
@@ -76,7 +83,11 @@ class Quantize:
             quantize_tables(result.main, ours)
         elif plan.ranges is not None:
             fold(result.main, ours, {short[n]: r for n, r in plan.ranges.by_tensor.items() if n in short})
+        if plan.options.scheme is Scheme.INT16X8:
+            allow_any_scale(result.main)
         audit(result, plan.assignments, prepared.original)
+        if plan.options.scales is Scales.POWER_OF_TWO:
+            audit_shifts(result)
         restore(result, prepared)
         check(result)
         return result
@@ -90,8 +101,14 @@ QUANTIZE = Quantize()
 
 
 def calibration_options(options: QuantizeOptions) -> CalibrateOptions:
-    """How a scheme calibrates: the options' own, with the bits of its activations."""
-    return replace(options.calibration, bits=16 if options.scheme is Scheme.INT16X8 else 8)
+    """How a scheme calibrates: the options' own, with the bits of its activations.
+
+    At 16 bits a step is so small that cutting off anything costs more than it gains, so the extremes are taken.
+    """
+    if options.scheme is not Scheme.INT16X8:
+        return replace(options.calibration, bits=8)
+    method = options.calibration.method
+    return replace(options.calibration, bits=16, method=RangeMethod.MINMAX if method is RangeMethod.MSE else method)
 
 
 def _ranges(model: Model, options: QuantizeOptions, plan: tuple[Assignment, ...], setting: Setting) -> Ranges:
@@ -117,7 +134,8 @@ def _through_library(prepared: Prepared, plan: QuantizePlan) -> bytes:
         return data
     statistics = {}
     if plan.ranges is not None:
-        statistics = gather(prepared.model.main, prepared.original, plan.ranges, plan.assignments)
+        shifts = plan.options.scales is Scales.POWER_OF_TWO
+        statistics = gather(prepared.model.main, prepared.original, plan.ranges, plan.assignments, shifts)
     float_boundary = plan.options.boundary is Boundary.FLOAT
     return library.quantize(data, list(groups.items()), statistics, float_boundary)
 

@@ -64,7 +64,7 @@ def read_meta_graph(path: Path) -> Any:
     for meta in saved.meta_graphs:
         if "serve" in meta.meta_info_def.tags:
             return meta
-    raise ModelError(f"{path} has no graph for serving (tag \"serve\")")
+    raise ModelError(f'{path} has no graph for serving (tag "serve")')
 
 
 def signature_names(meta: Any) -> list[str]:

@@ -61,7 +61,9 @@ def test_openssl_agrees(folder: Path, key: Path, tmp_path: Path) -> None:
     (tmp_path / "message").write_bytes(message(made.digest, made.serial))
     (tmp_path / "signature").write_bytes(bytes.fromhex(made.signature))
     words = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", "key.pub", "-rawin", "-in", "message"]
-    done = subprocess.run([*words, "-sigfile", "signature"], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [*words, "-sigfile", "signature"], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=30
+    )
     assert "Verified Successfully" in done.stdout, done.stderr
 
 
@@ -92,7 +94,9 @@ def _field(name: str, value: object) -> Callable[[Path], None]:
         lambda folder: (folder / SIGNATURE).unlink(),
     ],
 )
-def test_an_altered_signature_is_refused(folder: Path, key: Path, change: Callable[[Path], None], tmp_path: Path) -> None:
+def test_an_altered_signature_is_refused(
+    folder: Path, key: Path, change: Callable[[Path], None], tmp_path: Path
+) -> None:
     sign_bundle(folder, key, 7)
     change(folder)
     with pytest.raises(ModelError):

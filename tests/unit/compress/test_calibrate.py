@@ -9,10 +9,13 @@ import pytest
 
 from edgekit.compress.calibrate import CalibrateOptions, RangeMethod, calibrate
 from edgekit.compress.ranges import Ranges
+from edgekit.compress.watching import watched
 from edgekit.core.errors import DatasetError, ModelError
 from edgekit.graph.codec import write
+from edgekit.graph.model import Graph, Op, Tensor
+from edgekit.graph.types import DType
 from edgekit.runtime.litert import Kernels, LiteRT
-from tests.unit.compress.small import conv_net, samples, text_net, two_inputs
+from tests.unit.compress.small import Builder, conv_net, options, samples, text_net, two_inputs
 
 
 def test_extremes_are_the_true_ones() -> None:
@@ -57,6 +60,18 @@ def test_second_moments_are_those_of_the_rows() -> None:
     assert np.allclose(found.hessians["mean"], rows.T @ rows * 2 / len(rows), atol=1e-6)
 
 
+@pytest.mark.parametrize("method", RangeMethod)
+def test_a_scalar_is_seen_too(method: RangeMethod) -> None:
+    """LiteRT gives a copy of a scalar, whose memory is not the tensor's."""
+    build = Builder()
+    x, gain = build.input("x", 1, 4), build.input("gain")
+    model = build.model(build.op("MUL", [x, gain], "y", (1, 4), options("MulOptions")))
+    feeds = [{"x": np.ones((1, 4), np.float32), "gain": np.array(v, np.float32)} for v in (0.5, -3.0, 2.0)]
+    found = calibrate(model, feeds, CalibrateOptions(method=method)).by_tensor
+    assert (found["gain"].seen_min, found["gain"].seen_max) == (-3.0, 2.0)
+    assert (found["y"].seen_min, found["y"].seen_max) == (-3.0, 2.0)
+
+
 def test_ranges_survive_json() -> None:
     found = calibrate(text_net(), samples(text_net()).arrays, CalibrateOptions(), hessians_of=frozenset({"mean"}))
     again = Ranges.from_json(json.loads(json.dumps(found.to_json())))
@@ -74,3 +89,13 @@ def test_what_is_no_number_is_named(value: float) -> None:
 def test_no_samples_is_an_error() -> None:
     with pytest.raises(DatasetError, match="no samples"):
         calibrate(conv_net(), [], CalibrateOptions())
+
+
+def test_what_a_loop_computes_and_nothing_reads_is_not_observed() -> None:
+    b = Builder()
+    x = b.input("x", 1, 4)
+    read = b.graph.add_tensor(Tensor("read", (1, 4), DType.FLOAT32))
+    unread = b.graph.add_tensor(Tensor("unread", (1, 4), DType.FLOAT32))
+    b.graph.ops.append(Op("WHILE", [x, x], [read, unread], subgraphs=[Graph("condition"), Graph("body")]))
+    b.graph.outputs = [read]
+    assert [tensor.name for tensor in watched(b.graph).tensors] == ["x", "read"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edgekit.compress.calibrate import RangeMethod
 from edgekit.compress.quantize.layers import report_layers
 from edgekit.compress.quantize.options import QuantizeOptions
 from edgekit.compress.quantize.plan import Precision, QuantizePlan
-from edgekit.compress.quantize.step import QUANTIZE
+from edgekit.compress.quantize.step import QUANTIZE, calibration_options
 from edgekit.compress.step import Setting
 from edgekit.core.errors import UnsupportedError, UsageError
 from edgekit.graph.codec import write
@@ -160,3 +161,17 @@ def test_int4_takes_int8_for_the_operators_whose_int4_kernel_the_target_lacks() 
     plan = QUANTIZE.plan(model, QUANTIZE.options({"scheme": "int4"}), Setting(target=target, samples=samples(model)))
     by_kind = {a.kind: a.precision for a in plan.assignments}
     assert by_kind["CONV_2D"] is Precision.W4_A8 and by_kind["FULLY_CONNECTED"] is Precision.W8_A8
+
+
+def test_int16_additions_take_scales_that_are_no_powers_of_two() -> None:
+    model = two_inputs()
+    add = model.main.ops[-1]
+    assert add.kind == "ADD" and add.options.potScaleInt16, "as converters write it"
+    result, _ = quantized(model, scheme="int16x8")
+    assert [op.options.potScaleInt16 for op in result.main.ops if op.kind == "ADD"] == [False]
+
+
+def test_at_16_bits_nothing_is_cut_off() -> None:
+    method = {m: calibration_options(QUANTIZE.options({"scheme": "int16x8", "calibration": {"method": m.value}})).method
+              for m in RangeMethod}  # fmt: skip
+    assert method == {m: RangeMethod.MINMAX if m is RangeMethod.MSE else m for m in RangeMethod}

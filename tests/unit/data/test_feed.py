@@ -56,6 +56,12 @@ def test_what_does_not_fit(tmp_path: Path, ports: list[ModelInput], message: str
         bind(data, ports)
 
 
+def test_a_scalar_has_no_batch(tmp_path: Path) -> None:
+    data = dataset(tmp_path, a=np.zeros((2, 3)), b=np.array([1.5, 2.5]))
+    feeds = [feed.inputs["b"] for feed in bind(data, [port("a", 1, 3), port("b")]).feeds()]
+    assert [(value.shape, float(value)) for value in feeds] == [((), 1.5), ((), 2.5)]
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_nan_and_infinity_name_the_sample(tmp_path: Path, bad: float) -> None:
     x = np.zeros((5, 2), np.float32)

@@ -30,7 +30,17 @@ from edgekit.deploy.release import Release, agent_archive
 from tests.unit.deploy.board_folder import BoardFolder, release
 
 A, B = release("first"), release("second")
-DEPLOYED = [Step.RECOVER, Step.VERIFY, Step.PLACE, Step.INTENT, Step.SWITCH, Step.RESTART, Step.HEALTH, Step.CONFIRM, Step.PRUNE]
+DEPLOYED = [
+    Step.RECOVER,
+    Step.VERIFY,
+    Step.PLACE,
+    Step.INTENT,
+    Step.SWITCH,
+    Step.RESTART,
+    Step.HEALTH,
+    Step.CONFIRM,
+    Step.PRUNE,
+]
 
 
 def test_a_board_without_anything(board: BoardFolder) -> None:
@@ -50,7 +60,11 @@ def test_deploy_twice_and_roll_back(board: BoardFolder) -> None:
     board.deploy(B).good()
     assert (board.linked(), board.linked("previous")) == (B.name, A.name)
     found = board.status()
-    assert (found["current"]["digest"], found["current"]["title"], found["current"]["whole"]) == (B.digest, "second", True)
+    assert (found["current"]["digest"], found["current"]["title"], found["current"]["whole"]) == (
+        B.digest,
+        "second",
+        True,
+    )
     assert (found["previous"]["digest"], found["since"]) == (A.digest, "2026-11-24T12:00:00Z")
     assert board.rollback().good()["release"] == A.name
     assert (board.linked(), board.linked("previous"), board.leftovers()) == (A.name, B.name, [])
@@ -146,7 +160,9 @@ def _listed(path: str) -> Callable[[Release], bytes]:
 def _link(new: Release) -> bytes:
     info = zipfile.ZipInfo("model.tflite")
     info.external_attr = (stat.S_IFLNK | 0o777) << 16
-    return _zip([(name, data) for name, data in _entries(new).items() if name != "model.tflite"] + [(info, b"/etc/passwd")])
+    return _zip(
+        [(name, data) for name, data in _entries(new).items() if name != "model.tflite"] + [(info, b"/etc/passwd")]
+    )
 
 
 def _changed(name: str, change: Callable[[bytes], bytes]) -> Callable[[Release], bytes]:
@@ -184,7 +200,9 @@ HOSTILE = {
     "listed manifest": _listed("manifest.json"),
     "file as folder": _listed("model.tflite/x"),
     "link": _link,
-    "twice": lambda new: _zip([*_entries(new).items(), *[(n, d) for n, d in _entries(new).items() if n == "golden.npz"]]),
+    "twice": lambda new: _zip(
+        [*_entries(new).items(), *[(n, d) for n, d in _entries(new).items() if n == "golden.npz"]]
+    ),
     "compressed": lambda new: _zip(list(_entries(new).items()), zipfile.ZIP_DEFLATED),
     "no model": _without("model.tflite"),
     "no manifest": _without("manifest.json"),
@@ -263,7 +281,9 @@ def test_a_folder_in_place_of_the_link_is_left_alone(board: BoardFolder) -> None
     assert (board.root / "current" / "mine").read_text() == "mine"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"pending": 1}', '{"pending": {"to": "../x", "from": "", "serial": 0}}', '{"serial": "x"}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"pending": 1}', '{"pending": {"to": "../x", "from": "", "serial": 0}}', '{"serial": "x"}']
+)
 def test_a_damaged_state_hinders_nothing(board: BoardFolder, text: str) -> None:
     board.deploy(A).good()
     (board.root / "state.json").write_text(text)
@@ -303,7 +323,9 @@ def test_the_two_sides_agree_on_what_is_signed() -> None:
 
 
 @pytest.mark.parametrize("program", [False, True], ids=["package", "openssl"])
-def test_a_board_with_a_key_takes_only_what_it_signed(board: BoardFolder, key: Path, tmp_path: Path, program: bool, bare_python: str) -> None:
+def test_a_board_with_a_key_takes_only_what_it_signed(
+    board: BoardFolder, key: Path, tmp_path: Path, program: bool, bare_python: str
+) -> None:
     if program:
         board.python = bare_python
     board.deploy(A).good()
@@ -397,7 +419,7 @@ def test_the_boards_clock_does_not_matter(board: BoardFolder, clock: float, tmp_
         "sys.argv = sys.argv[1:]\nrunpy.run_path(sys.argv[0], run_name='__main__')\n"
     )
     board.python = str(tmp_path / "python")
-    Path(board.python).write_text(f"#!/bin/sh\nshift\nexec {shutil.which('python3')} -I {wrapper} \"$@\"\n")
+    Path(board.python).write_text(f'#!/bin/sh\nshift\nexec {shutil.which("python3")} -I {wrapper} "$@"\n')
     Path(board.python).chmod(0o755)
     board.deploy(_signed(A, key, 1)).good()
     board.deploy(_signed(B, key, 2)).good()

@@ -130,7 +130,12 @@ def test_a_lost_connection_does_not_stop_a_switch(board: BoardFolder, saved: Pat
     with serving(board):
         command = board.command("activate", {"name": C.name, "at": "then", "health_s": 20})
         process = subprocess.Popen(
-            command, cwd=board.uploads, env=board.environment(), stdout=subprocess.PIPE, text=True, start_new_session=True
+            command,
+            cwd=board.uploads,
+            env=board.environment(),
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         assert process.stdout is not None
         for line in process.stdout:

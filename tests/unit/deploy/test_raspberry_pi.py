@@ -59,7 +59,14 @@ def test_the_unit_serves_what_was_deployed(board: BoardFolder) -> None:
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
     shutil.copy(FOLDER / "edgekit.service", tmp_path)
     words = ["systemd-analyze", "verify", "--user", "--man=no", str(tmp_path / "edgekit.service")]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60, env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)})
+    done = subprocess.run(
+        words,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+    )
     if "Failed to" in done.stderr:
         pytest.skip(f"systemd-analyze does not work here: {done.stderr.strip()[:200]}")
     assert (done.returncode, done.stderr) == (0, "")

@@ -39,7 +39,11 @@ def test_fields_that_hold_graphs_exist_and_none_is_forgotten() -> None:
 
 def test_roles() -> None:
     conv, reshape, dense, _ = conv_model().main.ops
-    assert [t.name for t in (activation_of(conv), weights_of(conv), bias_of(conv)) if t] == ["x", "conv/weights", "conv/bias"]
+    assert [t.name for t in (activation_of(conv), weights_of(conv), bias_of(conv)) if t] == [
+        "x",
+        "conv/weights",
+        "conv/bias",
+    ]
     assert weights_of(reshape) is None and OPS["RESHAPE"].keeps_quantization and not OPS["RESHAPE"].is_compute
     assert OPS["DEPTHWISE_CONV_2D"].channel_axis == 3 and spec_of(dense).channel_axis == 0
 

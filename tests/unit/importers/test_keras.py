@@ -52,9 +52,19 @@ def test_a_custom_layer_is_refused_and_no_flag_is_offered(tmp_path: Path) -> Non
     assert "model.export(folder)" in error.hint
 
 
-@pytest.mark.parametrize("config", ["", "{", "[" * 100_000, "null", '{"class_name": "Sequential"}'])
-def test_a_damaged_configuration_is_one_sentence(tmp_path: Path, config: str) -> None:
-    refusal(keras_files.write_h5(tmp_path / "m.h5", config))
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ("", "m.h5 is damaged: Expecting value"),
+        ("{", "m.h5 is damaged: Expecting property name"),
+        ("[" * 100_000, "m.h5 is damaged: its configuration is nested too deeply"),
+        ("null", "Expected a dictionary containing a 'config' key"),
+        ('{"class_name": "Sequential"}', "Expected a dictionary containing a 'config' key"),
+    ],
+    ids=["empty", "open", "deep", "null", "no layers"],
+)
+def test_a_damaged_configuration_is_one_sentence(tmp_path: Path, config: str, reason: str) -> None:
+    assert reason in refusal(keras_files.write_h5(tmp_path / "m.h5", config)).message
 
 
 def test_a_file_of_weights_only_says_so(tmp_path: Path) -> None:
@@ -69,7 +79,7 @@ def test_a_file_of_weights_only_says_so(tmp_path: Path) -> None:
 def test_truncated_hdf5_is_one_sentence(tmp_path: Path, keep: int) -> None:
     path = keras_files.write_h5(tmp_path / "m.h5", sequential(layer("Dense", "d", units=3)))
     path.write_bytes(path.read_bytes()[:keep])
-    refusal(path)
+    assert "m.h5 is damaged: " in refusal(path).message
 
 
 @pytest.mark.parametrize("keep", [4, 100, 400])

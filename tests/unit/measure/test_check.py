@@ -7,11 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
+from edgekit.bundle.golden import make_golden
 from edgekit.bundle.read import Bundle, open_bundle
 from edgekit.bundle.write import write_bundle
 from edgekit.core.errors import DeviceError, UsageError
 from edgekit.core.progress import Silent
+from edgekit.graph.codec import write
+from edgekit.graph.types import DType
 from edgekit.measure.check import check_bundle
 from edgekit.measure.measurement import Measurement, Nearness
 from edgekit.measure.options import CheckOptions
@@ -20,6 +24,8 @@ from edgekit.runtime.litert import Kernels
 from edgekit.transports.base import RunResult
 from edgekit.transports.uri import LOCAL, parse_device
 from tests.unit.bundle.content import content, without_golden
+from tests.unit.compress.small import Builder
+from tests.unit.verify.small_models import Sample
 
 QUICK = CheckOptions(runs=20, warmup=2, profile=False)
 
@@ -48,6 +54,22 @@ def test_reference_kernels_are_bit_exact_for_an_integer_model(bundle: Bundle) ->
     found = check_bundle(bundle, LOCAL, dataclasses.replace(QUICK, kernels=Kernels.REFERENCE), Silent())
     assert (found.parity.passed, found.parity.nearness) == (True, Nearness.EXACT)
     assert found.profile.operators == ()
+
+
+def test_a_model_with_a_scalar_in_and_out(tmp_path: Path) -> None:
+    build = Builder()
+    x, s = build.input("x", 1, 3), build.input("s")
+    scaled = build.op("MUL", [x, s], "scaled", (1, 3), schema.MulOptionsT())
+    axes = build.constant("axes", [0, 1], DType.INT32)
+    total = build.op("SUM", [scaled, axes], "total", (), schema.ReducerOptionsT())
+    model = write(build.model(scaled, total))
+    feeds = [Sample({"x": np.full((1, 3), i, np.float32), "s": np.array(2, np.float32)}) for i in range(3)]
+    golden, spec = make_golden(model, None, feeds)
+    assert golden.outputs["total"].tolist() == [0, 6, 12]
+    write_bundle(tmp_path / "b", dataclasses.replace(content(), model=model, golden=(golden, spec)))
+    found = check_bundle(open_bundle(tmp_path / "b"), LOCAL, CheckOptions(runs=5, warmup=0), Silent())
+    assert found.parity.passed
+    assert found.profile.operators
 
 
 def test_it_runs_until_the_median_is_known(bundle: Bundle) -> None:

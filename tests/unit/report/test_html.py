@@ -121,7 +121,7 @@ def test_an_emulated_device_is_named_so_wherever_its_times_are() -> None:
     assert "mulated" not in PAGES["full"]
     one = sample.index().entries[0]
     report = dataclasses.replace(one.report, measurements=(sample.emulated(),))
-    assert "340 µs (emulated)" in render_index(Index("x", (dataclasses.replace(one, report=report),)))
+    assert "340 µs on local (emulated)" in render_index(Index("x", (dataclasses.replace(one, report=report),)))
 
 
 def test_the_page_says_placement_throttling_noise_and_power() -> None:

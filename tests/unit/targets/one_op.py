@@ -174,18 +174,25 @@ SPECS = {
     "TRANSPOSE": Spec((A, _ints(0, 3, 1, 2)), (A,), (), "TransposeOptions"),
     "CONCATENATION": Spec((A, A), (Arg((1, 4, 4, 8)),), (("axis", 3),), "ConcatenationOptions"),
     "SPLIT": Spec((_scalar(3), A), (Arg((1, 4, 4, 2)),) * 2, (("numSplits", 2),), "SplitOptions"),
-    "SPLIT_V": Spec((A, _ints(1, 3), _scalar(3)), (Arg((1, 4, 4, 1)), Arg((1, 4, 4, 3))), (("numSplits", 2),),
-                    "SplitVOptions"),
+    "SPLIT_V": Spec(
+        (A, _ints(1, 3), _scalar(3)), (Arg((1, 4, 4, 1)), Arg((1, 4, 4, 3))), (("numSplits", 2),), "SplitVOptions"
+    ),
     "SLICE": Spec((A, _ints(0, 0, 0, 0), _ints(1, 2, 2, 4)), (Arg((1, 2, 2, 4)),), (), "SliceOptions"),
-    "STRIDED_SLICE": Spec((A, _ints(0, 0, 0, 0), _ints(1, 2, 2, 4), _ints(1, 1, 1, 1)), (Arg((1, 2, 2, 4)),), (),
-                          "StridedSliceOptions"),
+    "STRIDED_SLICE": Spec(
+        (A, _ints(0, 0, 0, 0), _ints(1, 2, 2, 4), _ints(1, 1, 1, 1)), (Arg((1, 2, 2, 4)),), (), "StridedSliceOptions"
+    ),
     "PACK": Spec((V, V), (Arg((1, 2, 4)),), (("valuesCount", 2), ("axis", 1)), "PackOptions"),
     "UNPACK": Spec((Arg((1, 2, 4)),), (V, V), (("num", 2), ("axis", 1)), "UnpackOptions"),
     "PAD": Spec((A, Arg((4, 2), "int32", (0, 0, 1, 1, 1, 1, 0, 0))), (Arg((1, 6, 6, 4)),), (), "PadOptions"),
-    "PADV2": Spec((A, Arg((4, 2), "int32", (0, 0, 1, 1, 1, 1, 0, 0)), Arg((), "act", (0,))), (Arg((1, 6, 6, 4)),), (),
-                  "PadV2Options"),
-    "MIRROR_PAD": Spec((A, Arg((4, 2), "int32", (0, 0, 1, 1, 1, 1, 0, 0))), (Arg((1, 6, 6, 4)),), (),
-                       "MirrorPadOptions"),
+    "PADV2": Spec(
+        (A, Arg((4, 2), "int32", (0, 0, 1, 1, 1, 1, 0, 0)), Arg((), "act", (0,))),
+        (Arg((1, 6, 6, 4)),),
+        (),
+        "PadV2Options",
+    ),
+    "MIRROR_PAD": Spec(
+        (A, Arg((4, 2), "int32", (0, 0, 1, 1, 1, 1, 0, 0))), (Arg((1, 6, 6, 4)),), (), "MirrorPadOptions"
+    ),
     "TILE": Spec((A, _ints(1, 2, 1, 1)), (Arg((1, 8, 4, 4)),), (), "TileOptions"),
     "BROADCAST_TO": Spec((V, _ints(2, 4)), (Arg((2, 4)),), (), "BroadcastToOptions"),
     "GATHER": Spec((A, _ints(0, 1)), (Arg((1, 2, 4, 4)),), (("axis", 1),), "GatherOptions"),
@@ -194,18 +201,24 @@ SPECS = {
     "SELECT": Spec((Arg(A.shape, "bool"), A, A), (A,), (), "SelectOptions"),
     "SELECT_V2": Spec((Arg(A.shape, "bool"), A, A), (A,), (), "SelectV2Options"),
     "WHERE": Spec((A,), (Arg((-1, 4), "int64"),), (), "WhereOptions"),
-    "ONE_HOT": Spec((_ints(0, 1), _scalar(4), Arg((), "act", (1,)), Arg((), "act", (0,))), (Arg((2, 4)),),
-                    (("axis", -1),), "OneHotOptions"),
+    "ONE_HOT": Spec(
+        (_ints(0, 1), _scalar(4), Arg((), "act", (1,)), Arg((), "act", (0,))),
+        (Arg((2, 4)),),
+        (("axis", -1),),
+        "OneHotOptions",
+    ),
     "FILL": Spec((_ints(1, 4), Arg((), "act")), (V,), (), "FillOptions"),
     "SHAPE": Spec((A,), (Arg((4,), "int32"),), (("outType", 2),), "ShapeOptions"),
     "RESIZE_BILINEAR": Spec((A, _ints(8, 8)), (Arg((1, 8, 8, 4)),), (), "ResizeBilinearOptions"),
     "RESIZE_NEAREST_NEIGHBOR": Spec((A, _ints(8, 8)), (Arg((1, 8, 8, 4)),), (), "ResizeNearestNeighborOptions"),
     "DEPTH_TO_SPACE": Spec((A,), (Arg((1, 8, 8, 1)),), (("blockSize", 2),), "DepthToSpaceOptions"),
     "SPACE_TO_DEPTH": Spec((A,), (Arg((1, 2, 2, 16)),), (("blockSize", 2),), "SpaceToDepthOptions"),
-    "SPACE_TO_BATCH_ND": Spec((A, _ints(2, 2), Arg((2, 2), "int32", (0, 0, 0, 0))), (Arg((4, 2, 2, 4)),), (),
-                              "SpaceToBatchNDOptions"),
-    "BATCH_TO_SPACE_ND": Spec((Arg((4, 2, 2, 4)), _ints(2, 2), Arg((2, 2), "int32", (0, 0, 0, 0))), (A,), (),
-                              "BatchToSpaceNDOptions"),
+    "SPACE_TO_BATCH_ND": Spec(
+        (A, _ints(2, 2), Arg((2, 2), "int32", (0, 0, 0, 0))), (Arg((4, 2, 2, 4)),), (), "SpaceToBatchNDOptions"
+    ),
+    "BATCH_TO_SPACE_ND": Spec(
+        (Arg((4, 2, 2, 4)), _ints(2, 2), Arg((2, 2), "int32", (0, 0, 0, 0))), (A,), (), "BatchToSpaceNDOptions"
+    ),
     "CAST": Spec((A,), (Arg(A.shape, "float32"),), (), "CastOptions"),
     "QUANTIZE": Spec((Arg(A.shape, "float32"),), (A,), (), "QuantizeOptions"),
     "DEQUANTIZE": Spec((A,), (Arg(A.shape, "float32"),), (), "DequantizeOptions"),

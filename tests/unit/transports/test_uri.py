@@ -81,4 +81,4 @@ def test_device_paths_that_lead_out_are_refused(text: str) -> None:
 
 
 def test_device_paths_may_be_strange_names() -> None:
-    assert device_path("a dir/it's \"quoted\" $HOME.txt").name == "it's \"quoted\" $HOME.txt"
+    assert device_path('a dir/it\'s "quoted" $HOME.txt').name == 'it\'s "quoted" $HOME.txt'

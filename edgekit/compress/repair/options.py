@@ -1,0 +1,21 @@
+"""The options of the step "repair"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+
+@dataclass(frozen=True, slots=True)
+class RepairOptions:
+    """How layers are repaired."""
+
+    samples: Annotated[int, "how many samples to use, evenly spread over the dataset; 0 means all"] = 200
+    rounds: Annotated[int, "rounds of descent over the integers and of refitted scales"] = 4
+    ridge: Annotated[float, "how strongly weights are held, relative to the mean variance of the inputs"] = 1e-3
+
+    def __post_init__(self) -> None:
+        if self.samples < 0 or self.rounds < 0:
+            raise ValueError("samples and rounds must not be negative")
+        if not 0 < self.ridge <= 1:
+            raise ValueError(f"ridge is {self.ridge}, and must be above 0 and at most 1")
