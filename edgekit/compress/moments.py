@@ -56,10 +56,19 @@ class Moments:
 
     def merged(self, other: Moments) -> Moments:
         """Those of the rows of both."""
+        if not self.count:
+            return other
         both = Moments(*self._xz.shape)
         both.count = self.count + other.count
-        both._x, both._z = self._x + other._x, self._z + other._z
-        both._xx, both._xz = self._xx + other._xx, self._xz + other._xz
+        both._from_x, both._from_z = self._from_x, self._from_z
+        # The other's rows are counted from another mean: x - mine = (x - theirs) + (theirs - mine).
+        dx, dz = (np.asarray(theirs - mine, np.float64)[:, 0] for theirs, mine in
+                  ((other._from_x, self._from_x), (other._from_z, self._from_z)))  # fmt: skip
+        both._x, both._z = self._x + other._x + other.count * dx, self._z + other._z + other.count * dz
+        both._xx = self._xx + other._xx + other._x[:, :, None] * dx[:, None]
+        both._xx += dx[:, :, None] * (other._x + other.count * dx)[:, None]
+        both._xz = self._xz + other._xz + other._x[:, :, None] * dz[:, None]
+        both._xz += dx[:, :, None] * (other._z + other.count * dz)[:, None]
         return both
 
     @property

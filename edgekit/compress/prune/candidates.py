@@ -40,7 +40,7 @@ class Candidate:
     counts: Mapping[str, int]
     gone: Gone
     error: float
-    agreement: float
+    agreement: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

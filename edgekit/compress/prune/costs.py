@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgekit.compress.prune.coupling import Group
 from edgekit.graph.cost import live_bytes, model_macs
-from edgekit.graph.model import Model, Tensor
+from edgekit.graph.model import Model
 
 Counts = Mapping[str, int]
 """By group: how many units are gone. Where none are, the group may be missing."""
@@ -30,10 +30,8 @@ class Costs:
         by_name = {t.name: t for t in self._model.main.tensors}
         self._shapes = {t: t.shape for t in self._model.main.tensors}
         self._constants = list({t.buffer: t for t in self._shapes if t.is_constant}.values())
-        self._cuts: list[tuple[str, Tensor, int, int]] = []
-        for group in groups:
-            for part in group.parts:
-                self._cuts.append((group.name, by_name[part.tensor], part.axis, part.places.shape[1]))
+        every = ((g.name, by_name[p.tensor], p.axis, p.places.shape[1]) for g in groups for p in g.parts)
+        self._cuts = list(dict.fromkeys(every))  # what two operators read is cut once
 
     def macs(self, gone: Counts) -> int:
         """Multiply-accumulates of one run."""

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from edgekit.compress.matrices import from_plain, to_plain
 from edgekit.compress.prune.candidates import Candidate, Search
 from edgekit.compress.prune.costs import Costs, Limits
 from edgekit.compress.prune.coupling import Group, couple
@@ -17,7 +18,7 @@ from edgekit.compress.prune.multiples import liked_multiple, multiple_for
 from edgekit.compress.prune.notes import Notes
 from edgekit.compress.prune.options import PruneOptions
 from edgekit.compress.prune.pace import Pace, limits_for_latency, timed
-from edgekit.compress.prune.plan import Bill, GroupCut, Judged, NewWeights, PrunePlan, decode, encode
+from edgekit.compress.prune.plan import Bill, GroupCut, Judged, NewWeights, PrunePlan
 from edgekit.compress.prune.readers import readings
 from edgekit.compress.prune.remove import without_units
 from edgekit.compress.prune.repair import Cut, repair
@@ -81,7 +82,7 @@ def _towards_goal(case: _Case) -> PrunePlan:
     options, costs = case.options, Costs(case.model, case.groups)
     free_gone = {name: len(units) for name, units in case.dead.gone.items()}
     if options.latency is None and costs.excess(_limits(case), free_gone) <= 0:
-        return _without_dead(case, "the goal is reached without loss: channels that do nothing were enough")
+        return _without_dead(case, "channels that do nothing were enough for the goal")
     trial = _trial(case)
     liked = liked_multiple(case.setting.target)
     multiples = {g.name: options.multiple or multiple_for(g.units, liked) for g in case.free}
@@ -96,10 +97,13 @@ def _towards_goal(case: _Case) -> PrunePlan:
             return _without_dead(case, pace.note)
     candidates = sorted((c for r in rankings for c in search.plain(r, limits)), key=lambda c: c.error)
     if not candidates:
-        raise UsageError(_unreachable(case, search.costs, search.least(rankings[-1])))
+        least = search.least(rankings[-1])
+        bill = Bill(costs.macs(least), costs.weight_bytes(least), costs.ram_bytes(least))
+        raise UsageError(_unreachable(case, bill))
     thorough = search.thorough(candidates[0].ranking, limits)
     best = _best(case, search, [*thorough, candidates[0]], limits)
     candidates = sorted([*thorough, *candidates], key=lambda c: c.error)
+    _require_reached(case, best.model)
     if pace is not None:
         pace = timed(case.model, best.model, feed)
         if pace.note:
@@ -141,31 +145,47 @@ def _made(case: _Case, trial: Trial, candidate: Candidate) -> _Result:
     def make() -> list[object]:
         done = repair(case.model, model, Cut(case.groups, candidate.gone), case.samples, case.setting.progress)
         new = _new_weights(without_units(case.model, candidate.gone), model)
-        return [done, [[w.tensor, list(w.values.shape), encode(w.values)] for w in new]]
+        return [done, [[w.tensor, to_plain(w.values)] for w in new]]
 
     done, rows = case.notes.get(f"refit {sorted((g, list(u)) for g, u in candidate.gone.items())}", make)
     tensors = {t.name: t for t in model.main.tensors}
-    for name, shape, text in rows:
-        tensors[name].set_data(decode(text, shape))
+    for name, values in rows:
+        tensors[name].set_data(from_plain(values))
     return _Result(candidate, model, tuple(done), trial.judge.verdict(model))
 
 
 def _limits(case: _Case) -> Limits:
     before, o = _bill(case.model), case.options
     return Limits(
-        None if o.macs is None else int(before.macs * o.macs),
-        None if o.size is None else int(before.weight_bytes * o.size),
-        None if o.ram is None else int(before.ram_bytes * o.ram),
+        _share(before.macs, o.macs, "multiply-accumulates"),
+        _share(before.weight_bytes, o.size, "weights"),
+        _share(before.ram_bytes, o.ram, "activations"),
     )
 
 
-def _unreachable(case: _Case, costs: Costs, gone: dict[str, int]) -> str:
+def _share(whole: int, share: float | None, what: str) -> int | None:
+    if share is None:
+        return None
+    if not whole:
+        raise UsageError(f"prune-channels cannot save {what}: the model has none")
+    return max(1, int(whole * share))
+
+
+def _unreachable(case: _Case, bill: Bill) -> str:
     before = _bill(case.model)
     return (
-        f"prune-channels cannot reach the goal: with the fewest channels {costs.macs(gone) / max(before.macs, 1):.0%} "
-        f"of the multiply-accumulates, {costs.weight_bytes(gone) / max(before.weight_bytes, 1):.0%} of the weights "
-        f"and {costs.ram_bytes(gone) / max(before.ram_bytes, 1):.0%} of the activations are left"
+        f"prune-channels cannot reach the goal: with the fewest channels {bill.macs / max(before.macs, 1):.0%} of the "
+        f"multiply-accumulates, {bill.weight_bytes / max(before.weight_bytes, 1):.0%} of the weights and "
+        f"{bill.ram_bytes / max(before.ram_bytes, 1):.0%} of the activations are left"
     )
+
+
+def _require_reached(case: _Case, result: Model) -> None:
+    """Costs were foretold; what is made must keep the goal too."""
+    bill, limits = _bill(result), _limits(case)
+    pairs = ((bill.macs, limits.macs), (bill.weight_bytes, limits.weight_bytes), (bill.ram_bytes, limits.ram_bytes))
+    if any(limit is not None and value > limit for value, limit in pairs):
+        raise UsageError(_unreachable(case, bill))
 
 
 def _plan(
@@ -193,11 +213,9 @@ def _plan(
 
 def _new_weights(plain: Model, result: Model) -> tuple[NewWeights, ...]:
     """The constants whose values are not those of the plain cut."""
-    found = []
-    for tensor, mine in zip(plain.main.tensors, result.main.tensors, strict=True):
-        if mine.is_constant and mine.buffer.data != tensor.buffer.data and mine.data is not None:
-            found.append(NewWeights(mine.name, np.asarray(mine.data, np.float32)))
-    return tuple(found)
+    before = {t.name: t for t in plain.main.tensors}
+    changed = [t for t in result.main.tensors if t.is_constant and t.buffer.data != before[t.name].buffer.data]
+    return tuple(NewWeights(t.name, np.asarray(t.data, np.float32)) for t in changed)
 
 
 def _bill(model: Model) -> Bill:

@@ -29,11 +29,12 @@ class Verdict:
     Attributes:
         error: of outputs that are probabilities the mean Kullback-Leibler divergence, softened; of others the squared
             error in shares of the variance; summed over the outputs.
-        agreement: the share of samples whose first output has its maximum in the same place.
+        agreement: the share of samples whose first output has its maximum in the same place; None where it has no
+            classes.
     """
 
     error: float
-    agreement: float
+    agreement: float | None
 
 
 class Judge:
@@ -59,6 +60,8 @@ class Judge:
             for name, wanted in self._wanted.items()
         )
         first = next(iter(self._wanted))
+        if first not in self._probable:
+            return Verdict(float(error), None)
         same = self._wanted[first].argmax(axis=-1) == found[first].argmax(axis=-1)
         return Verdict(float(error), float(same.mean()))
 

@@ -47,10 +47,11 @@ def readings(
 ) -> Iterator[tuple[Group, tuple[Reading, ...]]]:
     """For each group its readers, as the fitting samples show them. Groups come in batches that fit `MOMENT_BYTES`.
 
-    An operator that is no plain product, or too large a one, is not among them (see `product_of`).
+    An operator that is no plain product, too large a one, or one whose weights others read too is not among them.
     """
     ops = {op.name: op for op in model.main.ops}
-    wanted = {g.name: _wanted(g, ops) for g in groups}
+    shared = {t.name for t, users in model.main.readers().items() if len(users) > 1}
+    wanted = {g.name: _wanted(g, ops, shared) for g in groups}
     for number, batch in enumerate(_batches(groups, wanted)):
         every = [w for g in batch for w in wanted[g.name]]
         label = "channel statistics" if not number else f"channel statistics, part {number + 1}"
@@ -59,11 +60,13 @@ def readings(
             yield group, tuple(_reading(w, moments[w.product.op.name]) for w in wanted[group.name])
 
 
-def _wanted(group: Group, ops: Mapping[str, Op]) -> tuple[_Wanted, ...]:
+def _wanted(group: Group, ops: Mapping[str, Op], shared: set[str]) -> tuple[_Wanted, ...]:
     found: dict[str, _Wanted] = {}
     for part in group.parts:
         product = product_of(ops[part.op]) if part.role is Role.CONSUMES and part.op in ops else None
         if product is None or product.weights.name != part.tensor:
+            continue
+        if part.tensor in shared or (product.bias is not None and product.bias.name in shared):
             continue
         along = np.full(product.weights.shape[part.axis], -1, np.intp)
         for unit, places in enumerate(part.places):
