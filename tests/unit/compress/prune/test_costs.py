@@ -52,7 +52,7 @@ def test_shared_weights_are_counted_once() -> None:
         if not group.pinned:
             cut = without_units(model, {group.name: [0, 3]})
             assert costs.macs({group.name: 2}) == model_macs(cut)
-            assert costs.weight_bytes({group.name: 2}) >= weight_bytes(cut) - 64  # a bias that is copied
+            assert costs.weight_bytes({group.name: 2}) >= weight_bytes(cut)  # a bias may be copied
 
 
 @pytest.mark.parametrize("goal", [{}, {"macs": 0.6, "multiple": 2}, {"size": 0.7, "multiple": 2}])
