@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from edgekit.compress.linear import is_linear
 from edgekit.compress.matrices import from_plain, to_plain
 from edgekit.compress.prune.candidates import Candidate, Search
 from edgekit.compress.prune.costs import Costs, Limits
@@ -35,6 +36,9 @@ JUDGED = 128
 
 TRIES = 4
 """So many changes of the best candidate are refitted too."""
+
+REFIT_MACS = 2 * 10**11
+"""About so many multiply-accumulates are spent on refitting candidates, by which fewer are tried of a large model."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +105,7 @@ def _towards_goal(case: _Case) -> PrunePlan:
         bill = Bill(costs.macs(least), costs.weight_bytes(least), costs.ram_bytes(least))
         raise UsageError(_unreachable(case, bill))
     thorough = search.thorough(candidates[0].ranking, limits)
-    best = _best(case, search, [*thorough, candidates[0]], limits)
+    best = _best(case, search, _distinct([*thorough, candidates[0]]), limits)
     candidates = sorted([*thorough, *candidates], key=lambda c: c.error)
     _require_reached(case, best.model)
     if pace is not None:
@@ -118,15 +122,28 @@ def _best(case: _Case, search: Search, candidates: list[Candidate], limits: Limi
     """The best of the candidates, and of what trades make of it, as they are when they are refitted."""
     if not case.options.refit:
         return _made(case, search.trial, candidates[0])
-    results = [_made(case, search.trial, c) for c in candidates]
+    affordable = max(1, REFIT_MACS // _refit_macs(case))
+    results = [_made(case, search.trial, c) for c in candidates[:affordable]]
     best = min(results, key=lambda r: r.verdict.error)
 
     def error(candidate: Candidate) -> float:
         results.append(_made(case, search.trial, candidate))
         return results[-1].verdict.error
 
-    search.refined(best.candidate, limits, error, TRIES)
+    search.refined(best.candidate, limits, error, min(TRIES, affordable - len(results)))
     return min(results, key=lambda r: r.verdict.error)
+
+
+def _distinct(candidates: list[Candidate]) -> list[Candidate]:
+    """Each choice of counts once, the best first."""
+    found = {tuple(sorted(c.counts.items())): c for c in reversed(candidates)}
+    return sorted(found.values(), key=lambda c: c.error)
+
+
+def _refit_macs(case: _Case) -> int:
+    """Of one candidate: for each layer about half of both models runs on all samples."""
+    layers = sum(is_linear(op) for op in case.model.main.ops)
+    return max(1, model_macs(case.model) * layers * case.samples.count)
 
 
 def _trial(case: _Case) -> Trial:
