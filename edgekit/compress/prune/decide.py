@@ -65,6 +65,18 @@ class _Result:
     verdict: Verdict
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outcome:
+    """What the plan has to bring about, and how it was found; `pace` where time was the goal."""
+
+    model: Model
+    gone: Gone
+    tried: tuple[Judged, ...] = ()
+    refitted: tuple[str, ...] = ()
+    pace: Pace | None = None
+    note: str = ""
+
+
 def decide(model: Model, options: PruneOptions, setting: Setting) -> PrunePlan:
     """Raises UsageError where the goal is out of reach."""
     assert setting.samples is not None
@@ -79,7 +91,8 @@ def decide(model: Model, options: PruneOptions, setting: Setting) -> PrunePlan:
 
 def _without_dead(case: _Case, note: str = "") -> PrunePlan:
     """Only what does nothing goes."""
-    return _plan(case, without_units(case.dead.folded, case.dead.gone), case.dead.gone, note=note)
+    result = without_units(case.dead.folded, case.dead.gone)
+    return _plan(case, _Outcome(result, case.dead.gone, note=note))
 
 
 def _towards_goal(case: _Case) -> PrunePlan:
@@ -87,14 +100,11 @@ def _towards_goal(case: _Case) -> PrunePlan:
     free_gone = {name: len(units) for name, units in case.dead.gone.items()}
     if options.latency is None and costs.excess(_limits(case), free_gone) <= 0:
         return _without_dead(case, "channels that do nothing were enough for the goal")
-    trial = _trial(case)
-    liked = liked_multiple(case.setting.target)
-    multiples = {g.name: options.multiple or multiple_for(g.units, liked) for g in case.free}
-    search = Search(trial, costs, multiples, case.notes, case.setting.progress)
+    search = _search(case, costs)
     kinds = [i for i in Importance if i is not Importance.AUTO]
     kinds = kinds if options.importance is Importance.AUTO else [options.importance]
     rankings = [search.ranking(kind) for kind in kinds]
-    limits, pace, feed = _limits(case), None, next(case.samples.all())
+    limits, pace, note, feed = _limits(case), None, "", next(case.samples.all())
     if options.latency is not None:
         limits, pace = limits_for_latency(search, rankings[-1], limits, options.latency, feed)
         if pace.note:
@@ -112,10 +122,18 @@ def _towards_goal(case: _Case) -> PrunePlan:
         pace = timed(case.model, best.model, feed)
         if pace.note:
             return _without_dead(case, pace.note)
+        if options.latency is not None and pace.after_us > options.latency * pace.before_us:
+            note = f"timed once more it takes {pace.after_us / pace.before_us:.0%}, not {options.latency:.0%}"
     others = [c for c in candidates if c is not best.candidate]
     tried = (Judged(best.candidate.by, best.verdict.error, best.verdict.agreement),
              *(Judged(c.by, c.error, c.agreement) for c in others))  # fmt: skip
-    return _plan(case, best.model, best.candidate.gone, tried, best.refitted, pace)
+    return _plan(case, _Outcome(best.model, best.candidate.gone, tried, best.refitted, pace, note))
+
+
+def _search(case: _Case, costs: Costs) -> Search:
+    liked = liked_multiple(case.setting.target)
+    multiples = {g.name: case.options.multiple or multiple_for(g.units, liked) for g in case.free}
+    return Search(_trial(case), costs, multiples, case.notes, case.setting.progress)
 
 
 def _best(case: _Case, search: Search, candidates: list[Candidate], limits: Limits) -> _Result:
@@ -127,8 +145,10 @@ def _best(case: _Case, search: Search, candidates: list[Candidate], limits: Limi
     best = min(results, key=lambda r: r.verdict.error)
 
     def error(candidate: Candidate) -> float:
-        results.append(_made(case, search.trial, candidate))
-        return results[-1].verdict.error
+        if candidate is not best.candidate:
+            results.append(_made(case, search.trial, candidate))
+            return results[-1].verdict.error
+        return best.verdict.error
 
     search.refined(best.candidate, limits, error, min(TRIES, affordable - len(results)))
     return min(results, key=lambda r: r.verdict.error)
@@ -205,15 +225,8 @@ def _require_reached(case: _Case, result: Model) -> None:
         raise UsageError(_unreachable(case, bill))
 
 
-def _plan(
-    case: _Case,
-    result: Model,
-    gone: Gone,
-    tried: tuple[Judged, ...] = (),
-    refitted: tuple[str, ...] = (),
-    pace: Pace | None = None,
-    note: str = "",
-) -> PrunePlan:
+def _plan(case: _Case, outcome: _Outcome) -> PrunePlan:
+    result, gone, pace = outcome.model, outcome.gone, outcome.pace
     kinds = {op.name: op.kind for op in case.model.main.ops}
     cuts = []
     for group in case.groups:
@@ -225,7 +238,7 @@ def _plan(
     before, after = _bill(case.model), _bill(result)
     if pace is not None:
         before, after = replace(before, latency_us=pace.before_us), replace(after, latency_us=pace.after_us)
-    return PrunePlan(case.options, tuple(cuts), weights, before, after, tried, refitted, note)
+    return PrunePlan(case.options, tuple(cuts), weights, before, after, outcome.tried, outcome.refitted, outcome.note)
 
 
 def _new_weights(plain: Model, result: Model) -> tuple[NewWeights, ...]:
