@@ -106,7 +106,7 @@ class Learned:
         return self.latent() if self._grid is None else self._grid.apply(self._tf, self.latent())
 
     def relative(self) -> Any:
-        """The value in units, which is what weight decay makes smaller."""
+        """The value in units: what decay makes smaller."""
         return self.latent() / self._unit
 
     def scale(self) -> Floats | None:
