@@ -171,6 +171,15 @@ def test_decay_pulls_what_is_of_no_use_to_zero(tmp_path: Path) -> None:
     assert left[:4].max() < 0.2 and np.median(left[4:]) > 0.5
 
 
+def test_epochs_that_would_take_longer_than_the_minutes_are_left_out(tmp_path: Path) -> None:
+    model = conv_net()
+    options_ = DISTILL.options({"epochs": 500, "batch": 4, "minutes": 1e-6, "features": 0.0})
+    prepare.write(tmp_path, model, outputs_of(model, model), Setting(samples=samples(model, 64)), None)
+    training = Training(worn(model), model, options_, tmp_path)
+    training.run()
+    assert training.course.epochs == len(training.course.train) == 1
+
+
 def test_what_cannot_be_done_is_said_beforehand() -> None:
     model = conv_net()
     with pytest.raises(UsageError, match="needs samples to learn from"):
