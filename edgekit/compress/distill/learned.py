@@ -91,7 +91,8 @@ class Learned:
         keep = parameter.role is Role.WEIGHTS and bool(zeros.mean() > _MANY_ZEROS)
         self._alive = (~zeros).astype(np.float32) if keep else None
         self.change = tf.Variable(np.zeros_like(self._start))
-        self._grid = None if parameter.role is Role.BIAS else _weight_grid(tf, tensor, scales)
+        own = scales and parameter.role is not Role.TABLE  # what is looked up stands on the table's grid
+        self._grid = None if parameter.role is Role.BIAS else _weight_grid(tf, tensor, own)
         self.variables = [self.change]
         if self._grid is not None and self._grid.step is not None:
             self.variables.append(self._grid.step)

@@ -17,7 +17,7 @@ from edgekit.compress.distill import prepare
 from edgekit.compress.distill.lowered import Lowered
 from edgekit.compress.distill.parameters import parameters_of, scale_groups
 from edgekit.compress.distill.step import DISTILL
-from edgekit.compress.distill.store import stored
+from edgekit.compress.distill.store import put, stored
 from edgekit.compress.distill.targets import outputs_of
 from edgekit.compress.distill.training import Training
 from edgekit.compress.quantize.step import QUANTIZE
@@ -28,7 +28,7 @@ from edgekit.graph.codec import write
 from edgekit.graph.model import Model
 from edgekit.graph.ops import activation_of, bias_of, weights_of
 from edgekit.graph.types import DType
-from edgekit.runtime.litert import LiteRT
+from edgekit.runtime.litert import Kernels, LiteRT
 from tests.unit.compress.small import ZOO, Builder, Feeds, conv_net, options, samples
 from tests.unit.compress.worn import mend, worn
 
@@ -64,22 +64,52 @@ def error(model: Model, teacher: Model, feeds: Feeds) -> float:
     return float(np.mean(np.square(far)))
 
 
-@pytest.mark.parametrize("scheme", ["float", "int8", "int4", "int16x8"])
+def learnable(name: str, scheme: str) -> Lowered:
+    model = ZOO[name]()
+    lowered = Lowered(model if scheme == "float" else quantized(model, scheme, samples(model, 6)))
+    lowered.learn({}, scales=True)
+    return lowered
+
+
+def learnt(lowered: Lowered) -> dict[str, Any]:
+    """As the child leaves it."""
+    arrays: dict[str, Any] = {f"value{one.parameter.index}": one.real() for one in lowered.learned.values()}
+    scales = {f"scale{one.parameter.index}": one.scale() for one in lowered.learned.values()}
+    groups = {f"group{n}": np.exp(np.asarray(step)) for n, step in lowered.steps.items()}
+    return arrays | {key: scale for key, scale in scales.items() if scale is not None} | groups
+
+
+SCHEMES = ("float", "int8", "int4", "int16x8")
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("name", ZOO)
 def test_nothing_learnt_gives_the_same_constants_back(name: str, scheme: str) -> None:
-    model = ZOO[name]()
-    model = model if scheme == "float" else quantized(model, scheme, samples(model, 6))
-    lowered = Lowered(model)
-    lowered.learn({}, scales=True)
-    arrays: dict[str, Any] = {}
-    for learned in lowered.learned.values():
-        arrays[f"value{learned.parameter.index}"] = learned.real()
-        scale = learned.scale()
-        if scale is not None:
-            arrays[f"scale{learned.parameter.index}"] = scale
-    arrays |= {f"group{n}": np.exp(np.asarray(step)) for n, step in lowered.steps.items()}
-    assert len(arrays) >= len(parameters_of(model)) > 0
-    assert stored(model, arrays) == ()
+    lowered = learnable(name, scheme)
+    arrays = learnt(lowered)
+    assert len(arrays) >= len(parameters_of(lowered.model)) > 0
+    assert stored(lowered.model, arrays) == ()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("name", ZOO)
+def test_what_runs_afterwards_is_what_was_trained(name: str, scheme: str) -> None:
+    """Weights, biases and scales all changed: LiteRT on the stored model against the function that was trained."""
+    lowered, rng = learnable(name, scheme), np.random.default_rng(1)
+    for variable in lowered.variables:
+        variable.assign(rng.normal(0, 0.1, variable.shape).astype(np.float32))
+    result = lowered.model.clone()
+    put(result, stored(lowered.model, learnt(lowered)))
+    check(result)
+    feeds, runtime = samples(ZOO[name](), 6), LiteRT(write(result), kernels=Kernels.REFERENCE)
+    inputs = zip(lowered.model.inputs(), feeds.arrays[0], strict=True)
+    values = lowered({port.name: np.concatenate([feed[key] for feed in feeds.arrays]) for port, key in inputs})
+    (port,) = lowered.model.outputs()
+    found = np.stack([runtime.run_float(feed)[port.name] for feed in feeds.arrays])
+    grid = port.tensor.quantization
+    # a layer's integer may differ by one, and there are four layers; floats differ in their last digits
+    bound = 4 * grid.scale[0] if scheme != "float" and grid is not None else 1e-5
+    np.testing.assert_allclose(np.asarray(values[port.tensor]), found, atol=bound)
 
 
 def test_training_brings_a_worn_model_back_towards_the_original() -> None:
