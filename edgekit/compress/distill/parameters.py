@@ -9,6 +9,8 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from edgekit.compress.linear import is_linear
 from edgekit.graph.model import Model, Op, Tensor
 from edgekit.graph.ops import bias_of, spec_of, weights_of
@@ -115,6 +117,13 @@ def scale_groups(model: Model) -> dict[Tensor, int]:
         if not group & fixed:
             free[tensor] = numbers.setdefault(id(group), len(numbers))
     return free
+
+
+def only_shifts(model: Model) -> bool:
+    """Whether the model is quantized so that targets can shift: each weight's scales are powers of two, and stay so."""
+    weights = [p.tensor for p in parameters_of(model) if p.role is Role.WEIGHTS and _has_grid(p.tensor)]
+    scales = [t.quantization.scale for t in weights if t.quantization is not None]
+    return bool(scales) and all((np.frexp(scale)[0] == 0.5).all() for scale in scales)
 
 
 def _is_activation(tensor: Tensor) -> bool:

@@ -51,9 +51,9 @@ class Labelled:
         return iter(list(zip(self.feeds, self.labels, strict=True))[:limit])
 
 
-def quantized(model: Model, scheme: str, feeds: Feeds) -> Model:
-    setting = Setting(samples=feeds)
-    return QUANTIZE.apply(model, QUANTIZE.plan(model, QUANTIZE.options({"scheme": scheme}), setting))
+def quantized(model: Model, scheme: str, feeds: Feeds, scales: str = "free") -> Model:
+    chosen = QUANTIZE.options({"scheme": scheme, "scales": scales})
+    return QUANTIZE.apply(model, QUANTIZE.plan(model, chosen, Setting(samples=feeds)))
 
 
 def error(model: Model, teacher: Model, feeds: Feeds) -> float:
@@ -150,6 +150,13 @@ def test_scales_that_kernels_or_the_outside_prescribe_stay() -> None:
     assert set(groups) == {"conv", "depth", "pool", "flat", "dense"}
     assert groups["depth"] == groups["pool"] == groups["flat"], "pooling and reshaping keep the grid"
     assert len(set(groups.values())) == 3
+
+
+def test_scales_that_are_powers_of_two_stay() -> None:
+    model = quantized(conv_net(), "int8", samples(conv_net()), scales="power-of-two")
+    lowered = Lowered(model)
+    lowered.learn({}, scales=True)
+    assert lowered.steps == {} and all(one.scale() is None for one in lowered.learned.values())
 
 
 def test_a_model_that_cannot_get_better_stops_early_and_stays() -> None:
