@@ -59,8 +59,8 @@ class Distill:
         compared = bool(options.features) and features_of(model, teacher, matches)
         if compared or options.mix or options.augment is not Augment.NONE:
             require_rows(teacher)
-        if setting.training is not None and [m.kind for m in matches] != [Kind.CLASSES]:
-            raise UsageError("training samples are for models with one output of classes, which this is not")
+        if setting.training is not None and (len(matches) > 1 or matches[0].kind is Kind.CHANCES):
+            raise UsageError("training samples are for models with one output, of scores of classes; this has others")
         if not parameters_of(model):
             raise ModelError("nothing in the model can learn: it has no constant weights that are float or integers")
         if not installed("tensorflow"):

@@ -221,6 +221,9 @@ def test_what_cannot_be_done_is_said_beforehand() -> None:
     model = conv_net()
     with pytest.raises(UsageError, match="needs samples to learn from"):
         DISTILL.plan(model, DISTILL.default_options(), Setting())
+    beyond = Setting(training=Labelled(samples(model, 2).arrays, (3, 10)))
+    with pytest.raises(UsageError, match="the label 10; the model has 10 classes"):
+        DISTILL.plan(model, DISTILL.default_options(), beyond)
     integers = quantized(model, "int8", samples(model))
     with pytest.raises(UsageError, match="no float model"):
         DISTILL.plan(integers, DISTILL.default_options(), Setting(samples=samples(model)))
