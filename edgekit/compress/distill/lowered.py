@@ -80,12 +80,13 @@ class Lowered:
         return values[tensor]
 
     def _constant(self, tensor: Tensor) -> Any:
-        """With TensorFlow's own constants, which may not outlive the function that is traced, made each time."""
+        """Made outside of functions that are traced, which then refer to it: they would hold a copy each."""
         if tensor not in self._constants:
             data, q = tensor.data, tensor.quantization
             real = tensor.dtype.is_float or (q is not None and q.scale.size > 0)
-            self._constants[tensor] = (real_values(tensor) if real else np.asarray(data))[None]
-        return self._tf.constant(self._constants[tensor])
+            with self._tf.init_scope():
+                self._constants[tensor] = self._tf.constant((real_values(tensor) if real else np.asarray(data))[None])
+        return self._constants[tensor]
 
     def _rounded(self, value: Any, tensor: Tensor) -> Any:
         grid = self.grid(tensor)

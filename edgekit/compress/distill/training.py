@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,7 +22,6 @@ from edgekit.compress.distill.parameters import Role
 from edgekit.compress.distill.prepare import Prepared
 from edgekit.compress.distill.targets import Match, features_of, outputs_of
 from edgekit.core.extras import require
-from edgekit.core.files import write_atomic
 from edgekit.graph.model import Model, Tensor
 
 Array = npt.NDArray[Any]
@@ -237,12 +236,15 @@ class Training:
             self._next_save = began + max(_SAVE_S, took / _SAVE_PART)
 
     def _save(self) -> None:
-        """The whole state, in one file that is whole or absent."""
-        buffer = io.BytesIO()
-        arrays = {f"v{n}": np.asarray(v) for n, v in enumerate(self._kept())}
-        arrays |= {f"b{n}": value for n, value in enumerate(self._best)}
-        np.savez(buffer, course=np.array(json.dumps(asdict(self.course))), **arrays)  # type: ignore[arg-type]
-        write_atomic(self._folder / STATE, buffer.getvalue())
+        """The whole state, array by array, in one file that is whole or absent."""
+        staging = self._folder / f"{STATE}.new"
+        with zipfile.ZipFile(staging, "w") as archive:
+            _put(archive, "course", np.array(json.dumps(asdict(self.course))))
+            for number, variable in enumerate(self._kept()):
+                _put(archive, f"v{number}", variable.numpy())
+            for number, value in enumerate(self._best):
+                _put(archive, f"b{number}", value)
+        staging.replace(self._folder / STATE)
 
     def _restore(self) -> bool:
         path = self._folder / STATE
@@ -254,3 +256,9 @@ class Training:
                 variable.assign(file[f"v{number}"])
             self._best = [file[f"b{n}"] for n in range(len(self._best))]
         return True
+
+
+def _put(archive: zipfile.ZipFile, name: str, array: Array) -> None:
+    """One array as `numpy.load` finds it."""
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+        np.lib.format.write_array(file, np.asarray(array))
