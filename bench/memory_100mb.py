@@ -48,6 +48,8 @@ _CLASSES = 10
 _LONGEST_S = 2 * 3600.0
 QUICK: Mapping[str, Mapping[str, object]] = {"distill": {"epochs": 2, "minutes": None}}
 """Options beside the defaults, where those would train for long."""
+BEHIND_QUANTIZE = frozenset({"repair"})
+"""Steps that work on an integer model; theirs is made by the default quantize before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +166,14 @@ def work(step_name: str, model_path: Path, folder: Path, samples: int) -> None:
         for feed in RandomSamples(samples).feeds(None):
             runner.run(feed)
         return
-    model = read(data)
-    step = STEPS.load(step_name)
+    original = read(data)
+    model, step = original, STEPS.load(step_name)
+    if step_name in BEHIND_QUANTIZE:
+        model = read(model_path.with_name("quantized.tflite").read_bytes())
     options = step.options(QUICK.get(step_name, {}))
     setting = Setting(
-        target=load_target("local"), samples=RandomSamples(samples), original=model,
-        workspace=folder / "workspace", progress=Silent(),
+        target=load_target("local"), samples=RandomSamples(samples), original=original,
+        floating=None if model is original else original, workspace=folder / "workspace", progress=Silent(),
     )  # fmt: skip
     step.requires(model, options, setting)
     result = step.apply(model, step.plan(model, options, setting))
@@ -244,10 +248,19 @@ def main() -> None:
         print(f"the model: {model.stat().st_size / 1e6:.1f} MB\n\n{HEADER}")
         for step in (_NOTHING, *STEPS):
             if step == _NOTHING or fnmatch(step, asked.steps):
+                if step in BEHIND_QUANTIZE:
+                    _quantize(model, asked.samples)
                 rows.append(Trial(step, model, asked.samples).row(asked.peaks_only))
                 print(markdown(rows[-1]), flush=True)
     if asked.json:
         asked.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+
+
+def _quantize(model: Path, samples: int) -> None:
+    """The integer model, beside the float one."""
+    with tempfile.TemporaryDirectory() as name:
+        work("quantize", model, Path(name), samples)
+        (Path(name) / "result.tflite").replace(model.with_name("quantized.tflite"))
 
 
 def _child(asked: argparse.Namespace) -> None:
