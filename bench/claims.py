@@ -59,7 +59,7 @@ def loss(row: Row) -> float:
 
 def smaller_than_int8(row: Row, rows: Rows) -> str:
     """At most 60 % of the int8 file."""
-    whole = rows.first(row.model, ("int8", "int8-repaired"))
+    whole = rows.first(row.model, ("int8",))
     share = row.size_bytes / whole.size_bytes if whole else float("inf")
     return "" if share <= 0.6 else f"{100 * share:.0f} % of int8's bytes"
 
@@ -80,7 +80,7 @@ def unchanged(row: Row, rows: Rows) -> str:
     return "" if row.agreement == 100 else f"{row.agreement} % agree with float"
 
 
-INT8, INT4, INT16 = ("int8-repaired", "int8"), ("int4-repaired", "int4"), ("int16x8-repaired", "int16x8")
+INT8, INT4, INT16 = ("int8",), ("int4",), ("int16x8",)
 HALVED = ("macs-50-distilled-images-int8", "macs-50-distilled-int8", "macs-50-distilled-images", "macs-50-distilled")
 PROMISES = (
     Promise("int8 within 0.2", (*_IMAGES, *_SPEECH, "str_ww", "ad01", "sst2_encoder"), INT8, 0.2),

@@ -201,7 +201,7 @@ def _source(script: str) -> str:
 
 CONTENDERS = (
     *(by_edgekit(name) for name in ("float16", "dynamic", "int8", "int16x8", "int4")),
-    *(by_edgekit(name) for name in ("int8-repaired", "int16x8-repaired", "int4-repaired", "dead-channels", CHOSEN)),
+    *(by_edgekit(name) for name in (CHOSEN, "dead-channels", "sparse-50-download", "sparse-80-latency")),
     *(by_edgekit(name, many=True) for name in ("macs-75", "macs-50", "slim-int8")),
     *(
         by_edgekit(f"macs-50-distilled{suffix}", True, suits)

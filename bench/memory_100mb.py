@@ -1,6 +1,6 @@
 """Memory of each step on a model of 100 MB, and whether an interrupted step, begun again, gives the same bytes.
 
-Usage: python -m bench.memory_100mb [--steps 'quantize*'] [--samples 16] [--json FILE]
+Usage: python -m bench.memory_100mb [--steps 'quantize*'] [--samples 16] [--peaks-only] [--json FILE]
 
 A residual convolution network with a wide fully connected end, 25 million random weights. Each step runs in a child of
 its own: once to the end, whose peak of resident memory (the child with its children) is held against the model's bytes
@@ -48,6 +48,8 @@ _CLASSES = 10
 _LONGEST_S = 2 * 3600.0
 QUICK: Mapping[str, Mapping[str, object]] = {"distill": {"epochs": 2, "minutes": None}}
 """Options beside the defaults, where those would train for long."""
+BEHIND_QUANTIZE = frozenset({"repair"})
+"""Steps that work on an integer model; theirs is made by the default quantize before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +166,14 @@ def work(step_name: str, model_path: Path, folder: Path, samples: int) -> None:
         for feed in RandomSamples(samples).feeds(None):
             runner.run(feed)
         return
-    model = read(data)
-    step = STEPS.load(step_name)
+    original = read(data)
+    model, step = original, STEPS.load(step_name)
+    if step_name in BEHIND_QUANTIZE:
+        model = read(model_path.with_name("quantized.tflite").read_bytes())
     options = step.options(QUICK.get(step_name, {}))
     setting = Setting(
-        target=load_target("local"), samples=RandomSamples(samples), original=model,
-        workspace=folder / "workspace", progress=Silent(),
+        target=load_target("local"), samples=RandomSamples(samples), original=original,
+        floating=None if model is original else original, workspace=folder / "workspace", progress=Silent(),
     )  # fmt: skip
     step.requires(model, options, setting)
     result = step.apply(model, step.plan(model, options, setting))
@@ -188,8 +192,8 @@ class Trial:
         self._model = model
         self._samples = samples
 
-    def row(self) -> Row:
-        """To the end, killed and begun again, interrupted and begun again."""
+    def row(self, peak_only: bool) -> Row:
+        """To the end; then killed and begun again, interrupted and begun again."""
         with tempfile.TemporaryDirectory() as name:
             done = run(self._argv(Path(name)), timeout_s=_LONGEST_S)
             if failure := done.failure(self._step):
@@ -198,7 +202,7 @@ class Trial:
             wanted = sha256_file(result) if result.exists() else ""
             own = json.loads((Path(name) / "peak.json").read_text())["peak_bytes"] if wanted else 0
         peak, size = max(done.peak_bytes, own), self._model.stat().st_size
-        if not wanted:
+        if peak_only or not wanted:
             return Row(self._step, done.seconds, peak, peak / size)
         killed, again_s = self._broken(signal.SIGKILL, done.seconds / 2, wanted)
         interrupted, _ = self._broken(signal.SIGINT, done.seconds / 2, wanted)
@@ -230,6 +234,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", default="*")
     parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument("--peaks-only", action="store_true", help="interrupt nothing")
     parser.add_argument("--json", type=Path)
     for internal in ("--child", "--folder", "--model"):
         parser.add_argument(internal, help=argparse.SUPPRESS)
@@ -244,10 +249,19 @@ def main() -> None:
         print(f"the model: {model.stat().st_size / 1e6:.1f} MB\n\n{HEADER}")
         for step in (_NOTHING, *STEPS):
             if step == _NOTHING or fnmatch(step, asked.steps):
-                rows.append(Trial(step, model, asked.samples).row())
+                if step in BEHIND_QUANTIZE:
+                    _quantize(model, asked.samples)
+                rows.append(Trial(step, model, asked.samples).row(asked.peaks_only))
                 print(markdown(rows[-1]), flush=True)
     if asked.json:
         asked.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+
+
+def _quantize(model: Path, samples: int) -> None:
+    """The integer model, beside the float one."""
+    with tempfile.TemporaryDirectory() as name:
+        work("quantize", model, Path(name), samples)
+        (Path(name) / "result.tflite").replace(model.with_name("quantized.tflite"))
 
 
 def _child(asked: argparse.Namespace) -> None:
