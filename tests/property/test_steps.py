@@ -89,10 +89,10 @@ def undisturbed(case: Case) -> bytes:
     return write(case.planned(model, setting))
 
 
-def told_in_all(case: Case) -> int:
-    """How many things a step tells from its beginning to its end."""
+def told_in_all(case: Case, workspace: Path) -> int:
+    """How many things a step tells from its beginning to its end, where it keeps what it has found."""
     counter = Stopping(-1, press)
-    model, setting = case.start(conv_net(), feeds_for(conv_net(), 24), progress=counter)
+    model, setting = case.start(conv_net(), feeds_for(conv_net(), 24), progress=counter, workspace=workspace)
     STEPS.load(case.step).plan(model, STEPS.load(case.step).options(dict(case.options)), setting)
     return -1 - counter.left
 
@@ -102,7 +102,7 @@ LONG = [c for c in cases() if c.step not in CHILDREN]
 
 @pytest.mark.parametrize("case", marked(*LONG))
 def test_an_interrupted_step_goes_on_to_the_same_bytes(case: Case, tmp_path: Path) -> None:
-    wanted, total = undisturbed(case), told_in_all(case)
+    wanted, total = undisturbed(case), told_in_all(case, tmp_path / "whole")
     if total < 2:
         pytest.skip("it is done before it could be interrupted")
     for number, place in enumerate(dict.fromkeys((1, total // 3, 2 * total // 3, total - 1))):
@@ -119,17 +119,19 @@ def test_an_interrupted_step_goes_on_to_the_same_bytes(case: Case, tmp_path: Pat
 
 @pytest.mark.parametrize("case", marked(*LONG))
 def test_a_killed_step_goes_on_to_the_same_bytes(case: Case, tmp_path: Path) -> None:
-    wanted, total = undisturbed(case), told_in_all(case)
+    wanted, total = undisturbed(case), told_in_all(case, tmp_path / "whole")
     if total < 2:
         pytest.skip("it is done before it could be killed")
     feeds = feeds_for(conv_net(), 24)
     child = os.fork()
     if child == 0:
-        model, setting = case.start(conv_net(), feeds, progress=Stopping(max(1, total // 2), kill), workspace=tmp_path)
+        model, setting = case.start(
+            conv_net(), feeds, progress=Stopping(max(1, total // 2), kill), workspace=tmp_path / "work"
+        )
         case.planned(model, setting)
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
-    model, setting = case.start(conv_net(), feeds, workspace=tmp_path)
+    model, setting = case.start(conv_net(), feeds, workspace=tmp_path / "work")
     assert write(case.planned(model, setting)) == wanted
 
 
