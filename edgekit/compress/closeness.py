@@ -24,14 +24,14 @@ def output_sqnr_db(original: Model, changed: Model, feeds: Iterable[Feed]) -> fl
     What a SOFTMAX or LOGISTIC makes is compared before it, where a model that is sure of itself (as any is on what it
     was trained on) does not hide its errors; of a SOFTMAX's inputs a common shift does not count.
     """
-    ends, others = _ends(original), _ends(changed)
-    first, second = Probe(original, [e.tensor for e in ends]), Probe(changed, [e.tensor for e in others])
+    mine, theirs = ends(original), ends(changed)
+    first, second = Probe(original, [e.tensor for e in mine]), Probe(changed, [e.tensor for e in theirs])
     signal = error = 0.0
     for feed in feeds:
-        for end, right, found in zip(ends, first.see(feed), second.see(feed), strict=True):
-            reference = _centred(end, right)
+        for end, right, found in zip(mine, first.see(feed), second.see(feed), strict=True):
+            reference = centred(end, right)
             signal += float(np.square(reference).sum())
-            error += float(np.square(_centred(end, found) - reference).sum())
+            error += float(np.square(centred(end, found) - reference).sum())
     return decibels(signal, error)
 
 
@@ -43,26 +43,28 @@ def decibels(signal: float, error: float) -> float:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _End:
-    """What is compared for one output."""
+class End:
+    """What is compared for one output; `shift_free` where a common shift of it means nothing."""
 
     tensor: Tensor
     shift_free: bool
 
 
-def _ends(model: Model) -> list[_End]:
+def ends(model: Model) -> list[End]:
+    """What is compared of a model, in the order of its outputs."""
     makers = model.main.producers()
-    ends = []
+    found = []
     for tensor in model.main.outputs:
         op = makers.get(tensor)
         source = op.inputs[0] if op is not None and op.kind in _SQUASHED else None
         if op is not None and source is not None and source in makers:
-            ends.append(_End(source, op.kind == "SOFTMAX"))
+            found.append(End(source, op.kind == "SOFTMAX"))
         elif op is not None:
-            ends.append(_End(tensor, False))
-    return ends
+            found.append(End(tensor, False))
+    return found
 
 
-def _centred(end: _End, values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+def centred(end: End, values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
+    """Values as they are compared."""
     numbers = values.astype(np.float64)
     return numbers - numbers.mean(axis=-1, keepdims=True) if end.shift_free else numbers

@@ -13,7 +13,7 @@ from tests.property.random_graphs import models
 from tests.unit.compress.prune.oracle import assert_cut_is_silence, free
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(models(), st.integers(0, 100))
 def test_a_cut_is_silence(model: Model, seed: int) -> None:
     check(model)
@@ -21,7 +21,7 @@ def test_a_cut_is_silence(model: Model, seed: int) -> None:
     assert_cut_is_silence(model, seed)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(models())
 def test_every_position_belongs_to_one_unit_of_one_group(model: Model) -> None:
     seen: set[tuple[str, int, str, int]] = set()
@@ -34,7 +34,7 @@ def test_every_position_belongs_to_one_unit_of_one_group(model: Model) -> None:
                 seen.add(place)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(models())
 def test_groups_do_not_change_on_the_way_to_bytes(model: Model) -> None:
     again = couple(read(write(model)))

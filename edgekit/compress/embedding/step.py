@@ -13,6 +13,7 @@ from edgekit.compress.embedding.options import EmbeddingOptions
 from edgekit.compress.embedding.plan import EmbeddingPlan, Reader, SmallTable
 from edgekit.compress.embedding.reduce import Reduced, reduce, space
 from edgekit.compress.embedding.rewrite import shrink
+from edgekit.compress.embedding.sensitivity import sensitivity
 from edgekit.compress.embedding.tables import Table, lookups, metric, tables, why_not
 from edgekit.compress.layer_moments import Layer, layer_moments
 from edgekit.compress.linear import to_matrix, to_weights
@@ -64,7 +65,7 @@ class ReduceEmbedding:
         assert setting.samples is not None
         found = tables(model)
         counts = _readings(model, found, options, setting)
-        small = [_smaller(table, count, options) for table, count in zip(found, counts, strict=True)]
+        small = [_smaller(model, table, count, options, setting) for table, count in zip(found, counts, strict=True)]
         left = [Change(op.name, op.kind, "left as it is", why_not(op, model.main)) for op in lookups(model.main)
                 if why_not(op, model.main)]  # fmt: skip
         left += [Change(t.op.name, t.op.kind, "left as it is", "no smaller table fits into that share of its weights")
@@ -115,11 +116,18 @@ def _readings(model: Model, found: list[Table], options: EmbeddingOptions, setti
     return counts
 
 
-def _smaller(table: Table, count: Doubles, options: EmbeddingOptions) -> SmallTable | None:
+def _smaller(
+    model: Model, table: Table, count: Doubles, options: EmbeddingOptions, setting: Setting
+) -> SmallTable | None:
     """The reduction that loses least under the share, None where none is smaller than what there is."""
     values = table.table.data
     assert values is not None  # `why_not` says so
-    whole = space(values, metric(table), (count + _UNSEEN) ** _POWER)
+    assert setting.samples is not None
+    cost = metric(table)
+    if table.plain or not table.readers:  # no weights tell what a row's numbers are for: its outputs do
+        tried = sensitivity(model, table, setting.samples, setting.progress)
+        cost = cost if not tried.any() else cost / np.trace(cost) + tried / np.trace(tried)
+    whole = space(values, cost, (count + _UNSEEN) ** _POWER)
     before = _weights_before(table)
     best: Reduced | None = None
     for rank in [options.rank] if options.rank else _ranks(table.table.shape[1]):

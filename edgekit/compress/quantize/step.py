@@ -50,6 +50,7 @@ class Quantize:
                 f"{options.scheme.value} needs calibration samples, and there are none",
                 "give --calibration, or choose the scheme dynamic or float16",
             )
+        _require_dense(model)
         _require_one_graph(model, options)
         if options.scheme is Scheme.FLOAT16:
             require_finite(model, FLOAT16_MAX)
@@ -138,6 +139,14 @@ def _through_library(prepared: Prepared, plan: QuantizePlan) -> bytes:
         statistics = gather(prepared.model.main, prepared.original, plan.ranges, plan.assignments, shifts)
     float_boundary = plan.options.boundary is Boundary.FLOAT
     return library.quantize(data, list(groups.items()), statistics, float_boundary)
+
+
+def _require_dense(model: Model) -> None:
+    """Sparse constants are written last: nothing quantizes them."""
+    sparse = next((t for graph in model.graphs for t in graph.tensors if t.sparsity is not None), None)
+    if sparse is not None:
+        hint = "leave quantize out, or give sparsify goal=download and encoding=zeros"
+        raise ModelError(f"the constant '{sparse.name}' is sparse, and quantize takes dense ones alone", hint)
 
 
 def _require_one_graph(model: Model, options: QuantizeOptions) -> None:

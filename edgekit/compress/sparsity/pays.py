@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekit.compress.sparsity.options import SparsifyOptions
-from edgekit.compress.sparsity.path import LEAST_ZEROS, SparsePath
+from edgekit.compress.sparsity.path import LEAST_ZEROS, SparsePath, sparse_path
 from edgekit.compress.sparsity.rewrite import encode, mirror
 from edgekit.compress.sparsity.timing import time_ratio
 from edgekit.compress.step import Setting
@@ -29,7 +29,7 @@ def kernels_pay(model: Model, path: SparsePath, options: SparsifyOptions, settin
     target = setting.target
     if target is not None and target.kind is Kind.MCU:
         return Finding(f"{target.name} has no kernels that skip zeros, so that they cost as much as other weights")
-    if target is not None and target.runtime is not RuntimeKind.LITERT:
+    if target is not None and target.runtime not in (RuntimeKind.LITERT, RuntimeKind.TFLITE_RUNTIME):
         return Finding(f"the kernels of {target.runtime.value} on {target.name} skip no zeros in convolutions")
     if path.why_not:
         return Finding(path.why_not)
@@ -38,7 +38,7 @@ def kernels_pay(model: Model, path: SparsePath, options: SparsifyOptions, settin
     if target is not None and target.kind is not Kind.LOCAL:
         return _elsewhere(target.name, options)
     assert setting.samples is not None
-    ratio = time_ratio(model, _trial(model, path, options), next(iter(setting.samples.feeds(1))))
+    ratio = time_ratio(model, _trial(model, options), next(iter(setting.samples.feeds(1))))
     note = f"with {options.share:.0%} zeros, written sparsely, an inference takes {ratio} on this machine"
     return Finding("" if ratio.is_faster else f"sparse kernels are not faster here: {note}", note)
 
@@ -50,10 +50,8 @@ def _elsewhere(name: str, options: SparsifyOptions) -> Finding:
                    "and give --device, so that the build measures it there")  # fmt: skip
 
 
-def _trial(model: Model, path: SparsePath, options: SparsifyOptions) -> Model:
+def _trial(model: Model, options: SparsifyOptions) -> Model:
     """The model with its smallest weights at zero: as fast as with the best choice of zeros."""
-    from edgekit.compress.sparsity.path import sparse_path
-
     changed = model.clone()
     there = sparse_path(changed.main)
     for op in there.pointwise:

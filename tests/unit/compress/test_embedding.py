@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgekit.compress.embedding.reduce import cluster, reduce, space
+from edgekit.compress.embedding.sensitivity import sensitivity
 from edgekit.compress.embedding.step import REDUCE_EMBEDDING
+from edgekit.compress.embedding.tables import tables
 from edgekit.compress.registry import STEPS
 from edgekit.compress.step import Setting
 from edgekit.core.errors import UsageError
@@ -140,6 +142,19 @@ def test_clusters_are_at_most_as_many_and_exact_where_no_more_points_differ(poin
     centres, index = cluster(rows, rng.random(points) + 0.1, count)
     assert len(centres) <= count and index.max() < len(centres)
     assert count < len(np.unique(rows, axis=0)) or np.allclose(centres[index], rows)
+
+
+def test_outputs_tell_which_numbers_of_a_row_matter() -> None:
+    """The scores read only the first three numbers of the mean of the rows: no other has any effect."""
+    model = _read_by_mean()
+    weights = model.main.ops[-1].inputs[1]
+    assert weights is not None and weights.data is not None
+    weights.set_data(weights.data * (np.arange(WIDTH) < 3).astype(np.float32))
+    found = sensitivity(model, tables(model)[0], samples(model, 40), Silent())
+    expected = weights.data.astype(np.float64).T @ weights.data
+    # every sample gives W'W times the square of its signs' mean; the differences are those of float32 outputs
+    assert np.allclose(found / np.trace(found), expected / np.trace(expected), atol=1e-4)
+    assert not found[3:].any()
 
 
 def test_rows_that_are_read_more_often_lose_less() -> None:

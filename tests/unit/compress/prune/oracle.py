@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from edgekit.compress.prune.coupling import Group, Role, couple
@@ -24,22 +26,35 @@ def some_units(groups: list[Group], seed: int) -> dict[str, list[int]]:
 
 
 def assert_cut_is_silence(model: Model, seed: int = 0, kernels: Kernels = Kernels.REFERENCE) -> Model:
-    """Cuts random units, compares outputs and interface, and returns the cut model, written and read.
+    """Cuts random units, compares outputs, interface and bytes, and returns the cut model, written and read."""
+    before = write(model)
+    gone = some_units(free(model), seed)
+    assert gone, "nothing to cut"
+    small = assert_same(model, with_zero_units, gone, kernels, seed + 1)
+    assert write(model) == before, "the model was changed"
+    assert small == write(without_units(model, gone)), "not deterministic"
+    result = read(small)
+    assert sum(t.nbytes for t in result.main.tensors) < sum(t.nbytes for t in model.main.tensors)
+    return result
+
+
+def assert_same(
+    model: Model,
+    oracle: Callable[[Model, dict[str, list[int]]], Model],
+    gone: dict[str, list[int]],
+    kernels: Kernels,
+    seed: int = 1,
+) -> bytes:
+    """The cut model, written, after it computed on random inputs what the oracle does.
 
     The sums of the cut model have fewer terms, and those left out are exact zeros. In reference kernels, which add in
     one order, they change nothing but the sign of zero; optimized ones add in an order that depends on the size:
     1e-5 of the largest output is about a hundred roundings of float32.
     """
-    before = write(model)
-    groups = free(model)
-    gone = some_units(groups, seed)
-    assert gone, "nothing to cut"
-    small, silent = write(without_units(model, gone)), write(with_zero_units(model, gone))
-    assert write(model) == before, "the model was changed"
-    assert small == write(without_units(model, gone)), "not deterministic"
-    cut, whole = LiteRT(small, kernels=kernels), LiteRT(silent, kernels=kernels)
+    small = write(without_units(model, gone))
+    cut, whole = LiteRT(small, kernels=kernels), LiteRT(write(oracle(model, gone)), kernels=kernels)
     assert [(i.name, i.shape) for i in cut.outputs] == [(i.name, i.shape) for i in whole.outputs]
-    rng = np.random.default_rng(seed + 1)
+    rng = np.random.default_rng(seed)
     for _ in range(3):
         feed = {i.name: _random(rng, i.shape, i.dtype) for i in cut.inputs}
         got, expected = cut.run(feed), whole.run(feed)
@@ -47,9 +62,7 @@ def assert_cut_is_silence(model: Model, seed: int = 0, kernels: Kernels = Kernel
             assert np.isfinite(values).all()
             slack = 0.0 if kernels is Kernels.REFERENCE else 1e-5 * max(1.0, float(np.abs(values).max()))
             np.testing.assert_allclose(got[name], values, rtol=0, atol=slack)
-    result = read(small)
-    assert sum(t.nbytes for t in result.main.tensors) < sum(t.nbytes for t in model.main.tensors)
-    return result
+    return small
 
 
 def _random(rng: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

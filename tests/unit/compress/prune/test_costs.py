@@ -41,7 +41,9 @@ def test_excess_is_zero_exactly_where_all_limits_are_kept() -> None:
         assert costs.excess(tight, {}) > costs.excess(tight, gone)
 
 
-@pytest.mark.parametrize(("units", "liked", "expected"), [(256, 8, 8), (32, 8, 4), (16, 16, 4), (512, 16, 16), (64, 2, 2)])
+@pytest.mark.parametrize(
+    ("units", "liked", "expected"), [(256, 8, 8), (32, 8, 4), (16, 16, 4), (512, 16, 16), (64, 2, 2)]
+)
 def test_small_groups_are_cut_finer(units: int, liked: int, expected: int) -> None:
     assert multiple_for(units, liked) == expected
 

@@ -108,6 +108,16 @@ def test_scales_go_with_their_channels() -> None:
     assert grid.zero_point.size == 14
 
 
+def test_scales_of_another_axis_stay() -> None:
+    model = conv_net()
+    _tensor(model, "dense/w").quantization = Quantization(
+        scale=np.ones(10, np.float32), zero_point=np.zeros(1, np.int64)
+    )
+    grid = _tensor(without_units(model, {"conv": [0, 1]}), "dense/w").quantization
+    assert grid is not None
+    assert (grid.scale.size, grid.zero_point.size) == (10, 1)
+
+
 def test_units_of_float16_weights_go_from_what_is_stored() -> None:
     small = without_units(families.half_weights(), {"conv_2d_0": [0, 1, 2]})
     assert _tensor(small, "conv_2d_0/w/half").shape == (5, 3, 3, 3)
