@@ -138,9 +138,9 @@ def _made(case: _Case, trial: Trial, candidate: Candidate) -> _Result:
 def _limits(case: _Case) -> Limits:
     before, o = _bill(case.model), case.options
     return Limits(
-        None if o.macs is None else max(1, int(before.macs * o.macs)),
-        None if o.size is None else max(1, int(before.weight_bytes * o.size)),
-        None if o.ram is None else max(1, int(before.ram_bytes * o.ram)),
+        None if o.macs is None else int(before.macs * o.macs),
+        None if o.size is None else int(before.weight_bytes * o.size),
+        None if o.ram is None else int(before.ram_bytes * o.ram),
     )
 
 
