@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -54,7 +53,8 @@ class Quantize:
             )
         _require_dense(model)
         _require_one_graph(model, options)
-        require_finite(model, FLOAT16_MAX if options.scheme is Scheme.FLOAT16 else math.inf)
+        if options.scheme is Scheme.FLOAT16:
+            require_finite(model, FLOAT16_MAX)
         assignments = assign(model, options, setting.target)
         if all(a.precision is Precision.FLOAT for a in assignments):
             why = assignments[0].why if assignments else "it has no float operator"
