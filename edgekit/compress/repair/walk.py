@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekit.compress.probe import Feed
-from edgekit.core.errors import DatasetError
+from edgekit.core.errors import DatasetError, ModelError
 from edgekit.graph.codec import write
 from edgekit.graph.cut import cut
 from edgekit.graph.model import Graph, Model, Tensor
@@ -44,8 +44,11 @@ class Walk:
     def begin(self, feeds: Iterable[Feed], names: list[str]) -> None:
         """Take the samples: `names` are the feeds' names of the model's inputs, in their order.
 
-        Raises DatasetError where there are none; with fewer than expected, these are all.
+        Raises DatasetError where there are none, ModelError for a name that is no text; fewer than expected are all.
         """
+        odd = [t.name for t in self._model.main.tensors if not t.name.isascii() and "\udc80" <= max(t.name) <= "\udcff"]
+        if odd:  # LiteRT cannot tell the names of a part's ends then
+            raise ModelError(f"the name of tensor {odd[0]!r} is no text in UTF-8", "rename it where the model is made")
         seen = 0
         for sample, feed in enumerate(feeds):
             seen += 1
