@@ -16,6 +16,7 @@ from edgekit.bundle.read import Bundle, open_bundle
 from edgekit.bundle.versions import versions
 from edgekit.bundle.write import BundleContent, write_bundle
 from edgekit.compress.calibrate import CalibrateOptions, calibrate
+from edgekit.compress.finite import require_finite
 from edgekit.compress.options import write_options
 from edgekit.compress.ranges import Ranges
 from edgekit.compress.registry import STEPS
@@ -133,6 +134,7 @@ def _made(job: Job, before: Artifact, floating: Artifact, use: StepUse) -> _Made
     options = step.options(use.mapping())
     key, cache = step_key(job, before, floating, use), job.workshop.cache
     setting = _setting(job, before, floating, cache.workspace("step", key))
+    require_finite(before.model)
     step.requires(before.model, options, setting)
 
     def make(folder: Path) -> None:

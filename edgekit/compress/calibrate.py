@@ -35,18 +35,22 @@ _DRAWS = 16  # sets of positions that take turns
 
 
 class RangeMethod(enum.Enum):
-    """How the ends of a range are chosen."""
+    """How the ends of a range are chosen.
+
+    OUTPUT takes several passes and is not `calibrate`'s, which takes it for MSE: see `compress/clip.py`.
+    """
 
     MINMAX = "minmax"
     PERCENTILE = "percentile"
     MSE = "mse"
+    OUTPUT = "output"
 
 
 @dataclass(frozen=True, slots=True)
 class CalibrateOptions:
     """How to calibrate."""
 
-    method: Annotated[RangeMethod, "the true extremes, a percentile, or the least squared error"] = RangeMethod.MSE
+    method: Annotated[RangeMethod, "how the ends of a range are chosen"] = RangeMethod.MSE
     percentile: Annotated[float, "percent of the values that stay inside the range, for method = percentile"] = 99.99
     samples: Annotated[int, "how many samples to use, evenly spread over the dataset; 0 means all"] = 200
     bits: Annotated[int, "bits of an activation, for method = mse"] = 8

@@ -22,6 +22,7 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 
+from edgekit.compress.finite import require_finite
 from edgekit.compress.linear import groups_of, is_linear
 from edgekit.compress.options import read_options
 from edgekit.compress.probe import Probe
@@ -123,7 +124,8 @@ class Equalize:
         return EqualizeOptions()
 
     def requires(self, model: Model, options: EqualizeOptions, setting: Setting) -> None:
-        """Float layers, and samples to take activations' ranges from."""
+        """Float layers of finite numbers, and samples to take activations' ranges from."""
+        require_finite(model)
         if not any(_is_float_layer(op) for op in model.main.ops):
             raise ModelError("equalize: the model has no float layer with constant weights")
         if options.by is By.ACTIVATIONS and setting.samples is None:

@@ -1,4 +1,7 @@
-"""Weights that are numbers: with NaN or infinite ones a model computes nothing, and what a step finds means nothing."""
+"""Weights that are numbers: with NaN or infinite ones a model computes nothing, and what a step finds means nothing.
+
+The pipeline looks before every step, so that no step has to.
+"""
 
 from __future__ import annotations
 

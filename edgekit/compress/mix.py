@@ -138,7 +138,9 @@ class Mix:
         order = sorted(found, key=lambda s: (s.errors[8] - s.errors[4]) / s.size)
         order = _affordable(order, work, options.size)
         eight, changed = _enough(work, found, order, options, setting, count)
-        quantize = replace(options.quantize, weights=(*options.quantize.weights, *_as_options(eight)))
+        scheme = Scheme.INT4 if len(eight) < len(found) else Scheme.INT8
+        weights = (*options.quantize.weights, *_as_options(eight))
+        quantize = replace(options.quantize, scheme=scheme, weights=weights)
         choices = tuple(Choice(s.op, s.kind, s.size, 8 if s.op in eight else 4, s.errors[4], s.errors[8])
                         for s in found)  # fmt: skip
         return MixPlan(choices, changed, QUANTIZE.plan(model, quantize, setting))

@@ -55,11 +55,18 @@ class Moments:
         self._xz += gram if z is None else across @ z
 
     def merged(self, other: Moments) -> Moments:
-        """Those of the rows of both."""
+        """Those of the rows of both: the other's sums are counted from where this one's are."""
+        if not self.count:
+            return other
         both = Moments(*self._xz.shape)
         both.count = self.count + other.count
-        both._x, both._z = self._x + other._x, self._z + other._z
-        both._xx, both._xz = self._xx + other._xx, self._xz + other._xz
+        both._from_x, both._from_z = self._from_x, self._from_z
+        by_x = (other._from_x - self._from_x)[:, 0].astype(np.float64)
+        by_z = (other._from_z - self._from_z)[:, 0].astype(np.float64)
+        x, z = other._x + other.count * by_x, other._z + other.count * by_z
+        both._x, both._z = self._x + x, self._z + z
+        both._xx = self._xx + other._xx + _outer(other._x, by_x) + _outer(by_x, x)
+        both._xz = self._xz + other._xz + _outer(other._x, by_z) + _outer(by_x, z)
         return both
 
     @property
@@ -115,3 +122,7 @@ class Moments:
 
 def _mean_row(rows: Floats) -> Floats:
     return np.asarray(rows.mean(axis=1, keepdims=True, dtype=np.float64), np.float32)
+
+
+def _outer(a: Doubles, b: Doubles) -> Doubles:
+    return a[:, :, None] * b[:, None, :]

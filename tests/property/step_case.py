@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.compress.finite import require_finite
 from edgekit.compress.registry import STEPS
 from edgekit.compress.step import Setting
 from edgekit.core.errors import EdgekitError
@@ -47,9 +48,10 @@ class Case:
         return " ".join((self.step, *words))
 
     def planned(self, model: Model, setting: Setting) -> Model:
-        """What the step makes of `model`, and on the way: the plan is data, the same each time."""
+        """What the step makes of `model`, as the pipeline goes; and on the way: the plan is data, the same each time."""
         step = STEPS.load(self.step)
         options = step.options(dict(self.options))
+        require_finite(model)
         plan = step.plan(model, options, setting)
         plain = json.dumps(plan.to_json(), allow_nan=False)
         again = step.read_plan(json.loads(plain))

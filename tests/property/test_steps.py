@@ -20,7 +20,7 @@ from tests.property.random_graphs import models
 from tests.property.step_case import CHILDREN, Case, assert_promise, cases, feeds_for, told
 from tests.unit.compress.small import conv_net
 
-EXAMPLES = 12
+EXAMPLES = 5
 few = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck), deadline=None)
 
 
@@ -38,7 +38,7 @@ def test_a_step_keeps_its_promise_on_any_net(case: Case, model: Model) -> None:
 
 @pytest.mark.keras
 @pytest.mark.parametrize("case", marked(*cases(*(s for s in CHILDREN if s in STEPS))))
-@settings(few, max_examples=2)
+@settings(few, max_examples=1)
 @given(model=models(most=3))
 def test_a_step_with_a_process_of_its_own_does_too(case: Case, model: Model) -> None:
     keeps_its_promise(case, model)
@@ -86,13 +86,16 @@ def kill() -> None:
 
 def undisturbed(case: Case) -> bytes:
     model, setting = case.start(conv_net(), feeds_for(conv_net(), 24))
-    return write(case.planned(model, setting))
+    try:
+        return write(case.planned(model, setting))
+    except EdgekitError as error:
+        pytest.skip(f"it refuses: {error.message}")
 
 
-def told_in_all(case: Case) -> int:
-    """How many things a step tells from its beginning to its end."""
+def told_in_all(case: Case, workspace: Path) -> int:
+    """How many things a step tells from its beginning to its end, where it keeps what it has found."""
     counter = Stopping(-1, press)
-    model, setting = case.start(conv_net(), feeds_for(conv_net(), 24), progress=counter)
+    model, setting = case.start(conv_net(), feeds_for(conv_net(), 24), progress=counter, workspace=workspace)
     STEPS.load(case.step).plan(model, STEPS.load(case.step).options(dict(case.options)), setting)
     return -1 - counter.left
 
@@ -102,7 +105,7 @@ LONG = [c for c in cases() if c.step not in CHILDREN]
 
 @pytest.mark.parametrize("case", marked(*LONG))
 def test_an_interrupted_step_goes_on_to_the_same_bytes(case: Case, tmp_path: Path) -> None:
-    wanted, total = undisturbed(case), told_in_all(case)
+    wanted, total = undisturbed(case), told_in_all(case, tmp_path / "whole")
     if total < 2:
         pytest.skip("it is done before it could be interrupted")
     for number, place in enumerate(dict.fromkeys((1, total // 3, 2 * total // 3, total - 1))):
@@ -119,21 +122,23 @@ def test_an_interrupted_step_goes_on_to_the_same_bytes(case: Case, tmp_path: Pat
 
 @pytest.mark.parametrize("case", marked(*LONG))
 def test_a_killed_step_goes_on_to_the_same_bytes(case: Case, tmp_path: Path) -> None:
-    wanted, total = undisturbed(case), told_in_all(case)
+    wanted, total = undisturbed(case), told_in_all(case, tmp_path / "whole")
     if total < 2:
         pytest.skip("it is done before it could be killed")
     feeds = feeds_for(conv_net(), 24)
     child = os.fork()
     if child == 0:
-        model, setting = case.start(conv_net(), feeds, progress=Stopping(max(1, total // 2), kill), workspace=tmp_path)
+        model, setting = case.start(
+            conv_net(), feeds, progress=Stopping(max(1, total // 2), kill), workspace=tmp_path / "work"
+        )
         case.planned(model, setting)
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
-    model, setting = case.start(conv_net(), feeds, workspace=tmp_path)
+    model, setting = case.start(conv_net(), feeds, workspace=tmp_path / "work")
     assert write(case.planned(model, setting)) == wanted
 
 
-@settings(few, max_examples=6)
+@settings(few, max_examples=4)
 @given(st.data())
 def test_steps_behind_one_another_do_as_well(data: st.DataObject) -> None:
     """A recipe of several steps, in any order: each one works on what the one before made, or refuses in a sentence."""

@@ -1,7 +1,7 @@
-"""The optimizer: Adam with weight decay beside the gradient.
+"""The optimizer.
 
-Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization" (ICLR 2019). TensorFlow's own keeps its state
-where it cannot be written down and taken up again with the same bytes.
+Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization" (ICLR 2015). Its state is variables in an order of
+our own, which are written down and taken up again with the same bytes.
 """
 
 from __future__ import annotations

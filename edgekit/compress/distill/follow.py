@@ -31,7 +31,8 @@ def _follow(path: Path, epochs: int, progress: Progress, ended: threading.Event)
     seen = 0
     progress.start("distill", epochs)
     while not ended.wait(_POLL_S):
-        lines = path.read_text().splitlines() if path.exists() else []
+        text = path.read_text() if path.exists() else ""
+        lines = text[: text.rfind("\n") + 1].splitlines()  # the last one may still be written
         for line in lines[seen:]:
             progress.finish()
             told = json.loads(line)

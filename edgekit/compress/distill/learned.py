@@ -85,13 +85,15 @@ class Learned:
     def __init__(self, tf: Any, parameter: Parameter, unit: Floats, scales: bool) -> None:
         tensor = parameter.tensor
         self.parameter = parameter
-        self._tf, self._unit = tf, unit
-        self._start = real_values(tensor)
-        zeros = self._start == 0
+        start = real_values(tensor)
+        zeros = start == 0
         keep = parameter.role is Role.WEIGHTS and bool(zeros.mean() > _MANY_ZEROS)
-        self._alive = (~zeros).astype(np.float32) if keep else None
-        self.change = tf.Variable(np.zeros_like(self._start))
-        self._grid = None if parameter.role is Role.BIAS else _weight_grid(tf, tensor, scales)
+        self._tf = tf
+        self._start, self._unit = tf.constant(start), tf.constant(unit)  # traced functions refer to them
+        self._alive = tf.constant((~zeros).astype(np.float32)) if keep else None
+        self.change = tf.Variable(tf.zeros_like(self._start))
+        own = scales and parameter.role is not Role.TABLE  # what is looked up stands on the table's grid
+        self._grid = None if parameter.role is Role.BIAS else _weight_grid(tf, tensor, own)
         self.variables = [self.change]
         if self._grid is not None and self._grid.step is not None:
             self.variables.append(self._grid.step)
@@ -106,7 +108,7 @@ class Learned:
         return self.latent() if self._grid is None else self._grid.apply(self._tf, self.latent())
 
     def relative(self) -> Any:
-        """The value in units, which is what weight decay makes smaller."""
+        """The value in units: what decay makes smaller."""
         return self.latent() / self._unit
 
     def scale(self) -> Floats | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgekit.compress.distill.call import Call
 from edgekit.compress.distill.learned import Grid, Learned, grid_of, real_values, unit_of
-from edgekit.compress.distill.parameters import is_moving, parameters_of, scale_groups
+from edgekit.compress.distill.parameters import is_moving, only_shifts, parameters_of, scale_groups
 from edgekit.compress.distill.table import ROWS, require_rows
 from edgekit.core.extras import require
 from edgekit.graph.model import Model, Op, Tensor
@@ -37,6 +37,7 @@ class Lowered:
 
     def learn(self, spread: Mapping[Tensor, float], scales: bool) -> None:
         """Make variables of all that can learn. `spread`: standard deviations of operators' outputs."""
+        scales = scales and not only_shifts(self.model)
         for parameter in parameters_of(self.model):
             unit = unit_of(parameter, spread.get(parameter.op.outputs[0], 1.0))
             self.learned[parameter.tensor] = Learned(self._tf, parameter, unit, scales)
@@ -79,12 +80,13 @@ class Lowered:
         return values[tensor]
 
     def _constant(self, tensor: Tensor) -> Any:
-        """With TensorFlow's own constants, which may not outlive the function that is traced, made each time."""
+        """Made outside of functions that are traced, which then refer to it: they would hold a copy each."""
         if tensor not in self._constants:
             data, q = tensor.data, tensor.quantization
             real = tensor.dtype.is_float or (q is not None and q.scale.size > 0)
-            self._constants[tensor] = (real_values(tensor) if real else np.asarray(data))[None]
-        return self._tf.constant(self._constants[tensor])
+            with self._tf.init_scope():
+                self._constants[tensor] = self._tf.constant((real_values(tensor) if real else np.asarray(data))[None])
+        return self._constants[tensor]
 
     def _rounded(self, value: Any, tensor: Tensor) -> Any:
         grid = self.grid(tensor)

@@ -34,7 +34,9 @@ class DistillOptions:
     mix: Annotated[bool, "blend samples in pairs: for few samples"] = False
     holdout: Annotated[float, "part of the calibration samples that is not trained on and decides when to stop"] = 0.1
     patience: Annotated[int, "stop after so many epochs in which the held-out samples got no better"] = 10
-    decay: Annotated[float, "weight decay: pulls what is of no use to zero, for a later pruning"] = 0.0
+    decay: Annotated[
+        float, "cost of weights against that of outputs: pulls what is of no use to zero, for a later pruning"
+    ] = 0.0
     scales: Annotated[bool, "let the scales of a quantized model learn too"] = True
     seed: Annotated[int, "of the order of samples and of augmentation"] = 0
 

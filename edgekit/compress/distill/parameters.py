@@ -9,6 +9,8 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from edgekit.compress.linear import is_linear
 from edgekit.graph.model import Model, Op, Tensor
 from edgekit.graph.ops import bias_of, spec_of, weights_of
@@ -96,22 +98,32 @@ def scale_groups(model: Model) -> dict[Tensor, int]:
     """Activations whose scale can learn, with the number of their group: those of one group have one scale.
 
     Tensors that an operator only hands on share a scale. What the outside sees (inputs and outputs) stays, and so do
-    grids that a kernel prescribes, and all that share a grid with one of these.
+    grids that a kernel prescribes, those of tables and other constants that are handed on, and all that share one of
+    these.
     """
     main = model.main
     groups: dict[Tensor, set[Tensor]] = {
         t: {t} for op in main.ops for t in (*op.inputs, *op.outputs) if t is not None and _is_activation(t)
     }
-    for op in main.ops:
-        if spec_of(op).keeps_quantization:
-            _join(groups, [t for t in (*op.inputs, *op.outputs) if t in groups])
     fixed = {*main.inputs, *main.outputs, *(t for op in main.ops if op.kind in _FIXED_GRIDS for t in op.outputs)}
+    for op in main.ops:
+        if spec_of(op).keeps_quantization or op.kind in _TABLES:
+            _join(groups, [t for t in (*op.inputs, *op.outputs) if t in groups])
+            if any(t is not None and t.is_constant and _has_grid(t) for t in op.inputs):
+                fixed |= set(op.outputs)
     numbers: dict[int, int] = {}
     free: dict[Tensor, int] = {}
     for tensor, group in groups.items():
         if not group & fixed:
             free[tensor] = numbers.setdefault(id(group), len(numbers))
     return free
+
+
+def only_shifts(model: Model) -> bool:
+    """Whether the model is quantized so that targets can shift: each weight's scales are powers of two, and stay so."""
+    weights = [p.tensor for p in parameters_of(model) if p.role is Role.WEIGHTS and _has_grid(p.tensor)]
+    scales = [t.quantization.scale for t in weights if t.quantization is not None]
+    return bool(scales) and all((np.frexp(scale)[0] == 0.5).all() for scale in scales)
 
 
 def _is_activation(tensor: Tensor) -> bool:

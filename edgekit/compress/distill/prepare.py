@@ -15,7 +15,7 @@ import numpy.typing as npt
 from edgekit.compress.distill.batches import Order
 from edgekit.compress.distill.targets import Match
 from edgekit.compress.probe import Feed, Probe
-from edgekit.compress.step import Setting
+from edgekit.compress.step import LabelledSamples, Setting
 from edgekit.core.errors import UsageError
 from edgekit.core.files import write_atomic
 from edgekit.core.progress import tracked
@@ -69,7 +69,8 @@ def write(folder: Path, teacher: Model, matches: Sequence[Match], setting: Setti
     inputs: list[Array] = []
     outputs: list[Array] = []
     labels = np.full(count, -1, np.int64)
-    feeds = tracked(_samples(setting, limit), "the original's outputs", count, setting.progress)
+    given = _samples(setting, limit, watched[0].shape[-1])
+    feeds = tracked(given, "the original's outputs", count, setting.progress)
     for number, (feed, label) in enumerate(feeds):
         labels[number] = label
         seen = probe.see(feed)
@@ -98,16 +99,17 @@ def _count(setting: Setting, limit: int | None) -> int:
     return total
 
 
-def _samples(setting: Setting, limit: int | None) -> Iterator[tuple[Feed, int]]:
+def _samples(setting: Setting, limit: int | None, classes: int) -> Iterator[tuple[Feed, int]]:
     """Calibration samples, then training samples with their labels."""
     plain = () if setting.samples is None else ((feed, -1) for feed in setting.samples.feeds(limit))
-    labelled = () if setting.training is None else _labelled(setting)
+    labelled = () if setting.training is None else _labelled(setting.training, classes)
     return chain(plain, labelled)
 
 
-def _labelled(setting: Setting) -> Iterator[tuple[Feed, int]]:
-    assert setting.training is not None
-    for feed, label in setting.training.labelled(None):
+def _labelled(training: LabelledSamples, classes: int) -> Iterator[tuple[Feed, int]]:
+    for feed, label in training.labelled(None):
         if np.ndim(label) or np.asarray(label).dtype.kind not in "iu":
             raise UsageError("distill learns from labels that are numbers of classes; the training samples have others")
+        if not 0 <= int(label) < classes:
+            raise UsageError(f"a training sample has the label {label}; the model has {classes} classes, from 0")
         yield feed, int(label)

@@ -9,12 +9,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edgekit.compress.distill import prepare
 from edgekit.compress.distill.follow import TOLD, followed
-from edgekit.compress.distill.options import DistillOptions
+from edgekit.compress.distill.options import Augment, DistillOptions
 from edgekit.compress.distill.parameters import parameters_of
 from edgekit.compress.distill.plan import DistillPlan, Outcome
 from edgekit.compress.distill.store import Stored, put, stored
@@ -55,10 +56,11 @@ class Distill:
         require_rows(model)
         teacher = teacher_of(model, setting)
         matches = outputs_of(model, teacher)
-        if features_of(model, teacher, matches) or options.mix or options.augment.value != "none":
+        compared = bool(options.features) and features_of(model, teacher, matches)
+        if compared or options.mix or options.augment is not Augment.NONE:
             require_rows(teacher)
-        if setting.training is not None and [m.kind for m in matches] != [Kind.CLASSES]:
-            raise UsageError("training samples are for models with one output of classes, which this is not")
+        if setting.training is not None and (len(matches) > 1 or matches[0].kind is Kind.CHANCES):
+            raise UsageError("training samples are for models with one output, of scores of classes; this has others")
         if not parameters_of(model):
             raise ModelError("nothing in the model can learn: it has no constant weights that are float or integers")
         if not installed("tensorflow"):
@@ -126,10 +128,9 @@ def _workplace(workspace: Path | None, fingerprint: str) -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _outcome(answer: Mapping[str, object], count: int, features: int) -> Outcome:
-    values = json.loads(json.dumps(answer))
-    train, held = tuple(values["train"]), tuple(values["held"])
-    return Outcome(values["epochs"], values["best"], train, held, count, features)
+def _outcome(answer: Mapping[str, Any], count: int, features: int) -> Outcome:
+    train, held = tuple(answer["train"]), tuple(answer["held"])
+    return Outcome(answer["epochs"], answer["best"], train, held, count, features)
 
 
 def _changes(model: Model, changes: tuple[Stored, ...]) -> tuple[Change, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,10 +18,10 @@ from edgekit.compress.distill.batches import Order, epoch_order, parts, split, v
 from edgekit.compress.distill.losses import distance, label_loss
 from edgekit.compress.distill.lowered import Lowered, Values
 from edgekit.compress.distill.options import Augment, DistillOptions
+from edgekit.compress.distill.parameters import Role
 from edgekit.compress.distill.prepare import Prepared
 from edgekit.compress.distill.targets import Match, features_of, outputs_of
 from edgekit.core.extras import require
-from edgekit.core.files import write_atomic
 from edgekit.graph.model import Model, Tensor
 
 Array = npt.NDArray[Any]
@@ -77,7 +77,7 @@ class Training:
             self._teacher = Lowered(teacher)
         self._levels = self._measure()
         self._adam = Adam(self._tf, self.student.variables)
-        self._best = [np.array(v) for v in self.student.variables]
+        self._best = [v.numpy().copy() for v in self.student.variables]
         self.course = Course(options.epochs)
         self._next_save = 0.0
         self._step = self._tf.function(self._train, reduce_retracing=True)
@@ -133,20 +133,17 @@ class Training:
         least = course.held[course.best]
         if course.held[-1] < least - max(_BETTER * abs(least), _NOISE):
             course.best = course.epoch
-            self._best = [np.array(v) for v in self.student.variables]
+            self._best = [v.numpy().copy() for v in self.student.variables]
         self._tell()
 
     def _train(self, feed: Mapping[str, Any], wanted: Sequence[Any], labels: Any, rate: Any, number: Any) -> Any:
-        tf, options = self._tf, self._options
+        tf = self._tf
         taught = self._teacher(feed) if self._teacher is not None else None
         with tf.GradientTape() as tape:
             values = self.student(feed)
-            loss = self._loss(values, wanted, taught) + self._labelled(values, labels)
+            loss = self._loss(values, wanted, taught) + self._labelled(values, labels) + self._decay()
         gradients = tape.gradient(loss, self.student.variables, unconnected_gradients="zero")
         self._adam.apply(gradients, rate, number)
-        for learned in self.student.learned.values():
-            if options.decay:
-                learned.change.assign_sub(rate * options.decay * learned.relative())
         return loss
 
     def _loss(self, values: Values, wanted: Sequence[Any], taught: Values | None) -> Any:
@@ -170,16 +167,24 @@ class Training:
             return 0.0
         return self._options.labels * label_loss(self._tf, self._scores(values), labels)
 
+    def _decay(self) -> Any:
+        """What weights cost because they are there: their mean square against what was usual at the start."""
+        weights = [one for one in self.student.learned.values() if one.parameter.role is Role.WEIGHTS]
+        if not self._options.decay or not weights:
+            return 0.0
+        squares = [self._tf.reduce_mean(self._tf.square(one.relative())) for one in weights]
+        return self._options.decay * sum(squares) / len(squares)
+
     def _held_loss(self, feed: Mapping[str, Any], wanted: Sequence[Any], labels: Any) -> Any:
         tf, values = self._tf, self.student(feed)
         found = [
             distance(tf, match.kind, values[self._tensors(match)], target, level, self._options.temperature)
             for match, target, level in zip(self._outputs, wanted, self._levels, strict=False)
         ]
-        return sum(found) + self._labelled(values, labels)
+        return sum(found) + self._labelled(values, labels) + self._decay()
 
     def _held(self) -> float:
-        """Mean loss of the outputs (and labels) over the held-out samples."""
+        """Mean loss of the held-out samples' outputs, with labels and decay, but without inner tensors."""
         held, total = self._split.held, 0.0
         for order in parts(held, self._options.batch):
             data = self._data
@@ -231,12 +236,15 @@ class Training:
             self._next_save = began + max(_SAVE_S, took / _SAVE_PART)
 
     def _save(self) -> None:
-        """The whole state, in one file that is whole or absent."""
-        buffer = io.BytesIO()
-        arrays = {f"v{n}": np.asarray(v) for n, v in enumerate(self._kept())}
-        arrays |= {f"b{n}": value for n, value in enumerate(self._best)}
-        np.savez(buffer, course=np.array(json.dumps(asdict(self.course))), **arrays)  # type: ignore[arg-type]
-        write_atomic(self._folder / STATE, buffer.getvalue())
+        """The whole state, array by array, in one file that is whole or absent."""
+        staging = self._folder / f"{STATE}.new"
+        with zipfile.ZipFile(staging, "w") as archive:
+            _put(archive, "course", np.array(json.dumps(asdict(self.course))))
+            for number, variable in enumerate(self._kept()):
+                _put(archive, f"v{number}", variable.numpy())
+            for number, value in enumerate(self._best):
+                _put(archive, f"b{number}", value)
+        staging.replace(self._folder / STATE)
 
     def _restore(self) -> bool:
         path = self._folder / STATE
@@ -248,3 +256,9 @@ class Training:
                 variable.assign(file[f"v{number}"])
             self._best = [file[f"b{n}"] for n in range(len(self._best))]
         return True
+
+
+def _put(archive: zipfile.ZipFile, name: str, array: Array) -> None:
+    """One array as `numpy.load` finds it."""
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+        np.lib.format.write_array(file, np.asarray(array))

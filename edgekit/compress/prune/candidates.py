@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-from edgekit.compress.prune.allocation import Allocation, Curve, allocate, even, polish
+from edgekit.compress.prune.allocation import Curve, allocate, descend, even, polish
 from edgekit.compress.prune.costs import Costs, Limits
 from edgekit.compress.prune.coupling import Group, Role
 from edgekit.compress.prune.importance import Importance
@@ -13,18 +14,8 @@ from edgekit.compress.prune.notes import Notes
 from edgekit.compress.prune.trial import Gone, Trial
 from edgekit.core.progress import Progress, tracked
 
-TRADES = 24
+TRADES = 32
 """So many changes of an allocation are tried."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """A choice of units, how it was found, and how far the outputs are then from the original's."""
-
-    by: str
-    gone: Gone
-    error: float
-    agreement: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +25,22 @@ class Ranking:
     importance: Importance
     orders: Mapping[str, Sequence[int]]
     curves: Mapping[str, Curve]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A choice of units, how it was found, and how far the outputs are then from the original's.
+
+    Attributes:
+        counts: how many of each group go; `gone` says which, by the ranking they come from.
+    """
+
+    by: str
+    ranking: Ranking
+    counts: Mapping[str, int]
+    gone: Gone
+    error: float
+    agreement: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,36 +73,62 @@ class Search:
             orders[group.name], curves[group.name] = tuple(order), Curve(tuple(levels), tuple(losses))
         return Ranking(importance, orders, curves)
 
-    def candidates(self, ranking: Ranking, limits: Limits) -> list[Candidate]:
-        """The choices that reach the limits, the one closest to the original first; none where nothing does."""
-        curves = ranking.curves
-        inner = {g.name: curves[g.name] for g in self.trial.groups if _makers(g) == 1}
+    def plain(self, ranking: Ranking, limits: Limits) -> list[Candidate]:
+        """Two quick choices, the one closer to the original first; none where the limits are out of reach."""
+        excess = partial(self.costs.excess, limits)
+        ways = {"each group for itself": allocate(ranking.curves, excess), "even shares": even(ranking.curves, excess)}
+        found = [self._candidate(ranking, name, way.gone) for name, way in ways.items() if way.excess <= 0]
+        return sorted(found, key=lambda c: c.error)
 
-        def excess(counts: Mapping[str, int]) -> float:
-            return self.costs.excess(limits, counts)
+    def thorough(self, ranking: Ranking, limits: Limits) -> list[Candidate]:
+        """The best choice within all groups, and within parts of them whose loss a refit makes up for best.
+
+        A cut between two layers has one reader, whose refit sees all of it. A reader that has few rows for its taps,
+        such as a classifier behind a mean over the image, is fitted to the samples and to little else.
+        """
+        excess = partial(self.costs.excess, limits)
+        inner = {g.name for g in self.trial.groups if _makers(g) == 1}
+        certain = {g.name for g in self.trial.groups if self.trial.is_certain(g)}
+        scopes = {"all groups": set(ranking.curves), "groups between two layers": inner,
+                  "groups whose readers are certain": certain}  # fmt: skip
 
         def error(counts: Mapping[str, int]) -> float:
             return self.trial.judge.verdict(self.trial.outcome(_chosen(ranking, counts))).error
 
-        ways: list[tuple[str, Allocation]] = [("by sensitivity", allocate(curves, excess))]
-        if ways[0][1].excess > 0:
-            return []
-        ways[0] = (ways[0][0], Allocation(polish(ways[0][1].gone, curves, excess, error, TRADES), 0.0))
-        ways.append(("in even shares", even(curves, excess)))
-        if 0 < len(inner) < len(curves):
-            ways.append(("by sensitivity, between layers only", allocate(inner, excess)))
-        found = [self._candidate(ranking, name, a.gone) for name, a in ways if a.excess <= 0]
-        return sorted(found, key=lambda c: c.error)
+        found: dict[frozenset[tuple[str, int]], Candidate] = {}
+        for name, scope in tracked(scopes.items(), "allocation", len(scopes), self.progress):
+            curves = {n: c if n in scope else Curve(c.levels[:1], c.losses[:1]) for n, c in ranking.curves.items()}
+            ways = [w.gone for w in (allocate(curves, excess), descend(curves, excess, error)) if w.excess <= 0]
+            if ways:
+                counts = polish(min(ways, key=error), curves, excess, error, TRADES)
+                found.setdefault(frozenset(counts.items()), self._candidate(ranking, name, counts))
+        return sorted(found.values(), key=lambda c: c.error)
 
     def least(self, ranking: Ranking) -> dict[str, int]:
         """The most units that can go."""
         return {name: curve.levels[-1] for name, curve in ranking.curves.items()}
 
+    def refined(
+        self, candidate: Candidate, limits: Limits, error: Callable[[Candidate], float], tries: int
+    ) -> Candidate:
+        """What trades make of a candidate, judged by `error`, which may be dear."""
+        ranking = candidate.ranking
+        made = {tuple(candidate.counts.items()): candidate}
+
+        def judged(counts: Mapping[str, int]) -> float:
+            found = made.setdefault(tuple(counts.items()), self._candidate(ranking, "trades between groups", counts))
+            return error(found)
+
+        excess = partial(self.costs.excess, limits)
+        best = polish(candidate.counts, ranking.curves, excess, judged, tries)
+        return made[tuple(best.items())]
+
     def _candidate(self, ranking: Ranking, name: str, counts: Mapping[str, int]) -> Candidate:
         dead = {g: list(units) for g, units in self.trial.dead.items()}
         gone = {**dead, **_chosen(ranking, counts)}
         verdict = self.trial.judge.verdict(self.trial.outcome(gone))
-        return Candidate(f"{ranking.importance.value} {name}", gone, verdict.error, verdict.agreement)
+        by = f"{ranking.importance.value}, {name}"
+        return Candidate(by, ranking, counts, gone, verdict.error, verdict.agreement)
 
 
 def _chosen(ranking: Ranking, counts: Mapping[str, int]) -> dict[str, Sequence[int]]:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekit.compress.prune.coupling import Group
+from edgekit.compress.prune.trace import is_vector
 from edgekit.graph.cost import live_bytes, model_macs
-from edgekit.graph.model import Model, Tensor
+from edgekit.graph.model import Model
 
 Counts = Mapping[str, int]
 """By group: how many units are gone. Where none are, the group may be missing."""
@@ -29,11 +30,14 @@ class Costs:
         self._model = model.clone()
         by_name = {t.name: t for t in self._model.main.tensors}
         self._shapes = {t: t.shape for t in self._model.main.tensors}
-        self._constants = list({t.buffer: t for t in self._shapes if t.is_constant}.values())
-        self._cuts: list[tuple[str, Tensor, int, int]] = []
-        for group in groups:
-            for part in group.parts:
-                self._cuts.append((group.name, by_name[part.tensor], part.axis, part.places.shape[1]))
+        every = ((g.name, by_name[p.tensor], p.axis, p.places.shape[1]) for g in groups for p in g.parts)
+        users = self._model.main.readers()
+        constants = {t.buffer: t for t in self._shapes if t.is_constant}
+        cut = {by_name[p.tensor] for g in groups for p in g.parts}
+        # A vector that several operators read is copied for each where it is cut (see `without_units`).
+        self._constants = [(t, max(1, len(users.get(t, ()))) if t in cut and is_vector(t) else 1)
+                           for t in constants.values()]  # fmt: skip
+        self._cuts = list(dict.fromkeys(every))  # what two operators read is cut once
 
     def macs(self, gone: Counts) -> int:
         """Multiply-accumulates of one run."""
@@ -41,9 +45,9 @@ class Costs:
         return model_macs(self._model)
 
     def weight_bytes(self, gone: Counts) -> int:
-        """Bytes of constants."""
+        """Bytes of constants, or a little more where operators share some."""
         self._cut(gone)
-        return sum(t.nbytes for t in self._constants)
+        return self._held()
 
     def ram_bytes(self, gone: Counts) -> int:
         """Peak of live activations."""
@@ -60,10 +64,13 @@ class Costs:
         if limits.macs is not None:
             over += max(0.0, model_macs(self._model) / limits.macs - 1)
         if limits.weight_bytes is not None:
-            over += max(0.0, sum(t.nbytes for t in self._constants) / limits.weight_bytes - 1)
+            over += max(0.0, self._held() / limits.weight_bytes - 1)
         if limits.ram_bytes is not None:
             over += sum(max(0.0, live / limits.ram_bytes - 1) for live in live_bytes(self._model.main))
         return over
+
+    def _held(self) -> int:
+        return sum(t.nbytes * copies for t, copies in self._constants)
 
     def _cut(self, gone: Counts) -> None:
         for tensor, shape in self._shapes.items():

@@ -67,8 +67,9 @@ def find_dead(model: Model, groups: Sequence[Group], samples: SampleSplit, progr
     if not watched:
         return Dead({}, folded)
     feeds = chain(samples.all(), noise(samples))
+    shared = {t for t, users in model.main.readers().items() if len(users) > 1}
     spans = _spans(model, watched, tracked(feeds, "dead channels", samples.count + NOISE, progress))
-    gone = {g.name: found for g in free if (found := _dead_units(g, ops, spans))}
+    gone = {g.name: found for g in free if (found := _dead_units(g, ops, spans, shared))}
     for group in free:
         if units := gone.get(group.name):
             _fold(folded.main, group, units, ops, spans)
@@ -127,7 +128,9 @@ def _spans(model: Model, tensors: Sequence[Tensor], feeds: Iterable[Feed]) -> di
     return found
 
 
-def _dead_units(group: Group, ops: Mapping[str, Op], spans: Mapping[tuple[Tensor, int], _Span]) -> tuple[int, ...]:
+def _dead_units(
+    group: Group, ops: Mapping[str, Op], spans: Mapping[tuple[Tensor, int], _Span], shared: set[Tensor]
+) -> tuple[int, ...]:
     dead = np.ones(group.units, bool)
     read = False
     for op, tensor, part in _read(group, ops):
@@ -135,7 +138,7 @@ def _dead_units(group: Group, ops: Mapping[str, Op], spans: Mapping[tuple[Tensor
         span = spans[tensor, part.axis]
         still = span.is_still[part.places].all(axis=1)
         zero = (span.value[part.places] == 0).all(axis=1)
-        dead &= still & (zero | _takes_constants(op, tensor))
+        dead &= still & (zero | (_takes_constants(op, tensor) and bias_of(op) not in shared))
     units = np.flatnonzero(dead & read)
     return tuple(int(u) for u in units[int(len(units) == group.units) :])
 

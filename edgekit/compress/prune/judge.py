@@ -16,18 +16,25 @@ from edgekit.runtime.litert import LiteRT
 Array = npt.NDArray[np.float64]
 
 
+TEMPERATURE = 4.0
+"""Softens probabilities before they are compared: a model that is sure of everything would look as if nothing had
+changed while its runners-up already move. Source: Hinton, Vinyals, Dean, Distilling the knowledge in a neural network
+(2015), section 2."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """How close the outputs are.
 
     Attributes:
-        error: of outputs that are probabilities the mean Kullback-Leibler divergence, of others the squared error in
-            shares of the variance; summed over the outputs.
-        agreement: the share of samples whose first output has its maximum in the same place.
+        error: of outputs that are probabilities the mean Kullback-Leibler divergence, softened; of others the squared
+            error in shares of the variance; summed over the outputs.
+        agreement: the share of samples whose first output has its maximum in the same place; None where it has no
+            classes.
     """
 
     error: float
-    agreement: float
+    agreement: float | None
 
 
 class Judge:
@@ -53,6 +60,8 @@ class Judge:
             for name, wanted in self._wanted.items()
         )
         first = next(iter(self._wanted))
+        if first not in self._probable:
+            return Verdict(float(error), None)
         same = self._wanted[first].argmax(axis=-1) == found[first].argmax(axis=-1)
         return Verdict(float(error), float(same.mean()))
 
@@ -70,8 +79,15 @@ class Judge:
 
 
 def _divergence(wanted: Array, found: Array) -> float:
-    p, q = (np.clip(x, 1e-7, None) for x in (wanted, found))  # what float32 probabilities cannot tell from nothing
-    return float((p * np.log(p / q)).sum(axis=-1).mean())
+    """Mean Kullback-Leibler divergence at `TEMPERATURE`, times its square."""
+    p, q = _softened(wanted), _softened(found)
+    return float((p * np.log(p / q)).sum(axis=-1).mean() * TEMPERATURE**2)
+
+
+def _softened(probabilities: Array) -> Array:
+    logits = np.log(np.clip(probabilities, 1e-30, None)) / TEMPERATURE  # float32 probabilities end at about 1e-38
+    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
 
 def _squared(wanted: Array, found: Array) -> float:

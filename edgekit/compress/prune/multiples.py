@@ -8,10 +8,10 @@ from edgekit.targets.target import Isa, Kind, Target
 def liked_multiple(target: Target | None) -> int:
     """Channels are computed in tiles of so many; a tile that is not full costs as much as a full one.
 
-    Float and int8 kernels of XNNPACK make 8 output channels at a time on NEON and 16 with AVX-512; 8 lets both fill
-    at least half a tile (source: XNNPACK src/configs/gemm-config.c, the `nr` of its GEMM and IGEMM). CMSIS-NN takes
-    4 channels at a time where there is MVE or DSP (source: CMSIS-NN Source/NNSupportFunctions/
-    arm_nn_mat_mult_nt_t_s8.c); ESP-NN 8 where the S3's vector unit computes (source: esp-nn, src/convolution).
+    Kernels of XNNPACK make 8 output channels at a time on NEON and 16 with AVX-512, which 8 fills at least half
+    (source: XNNPACK src/configs/gemm-config.c, `nr`). CMSIS-NN reads 4 inputs at a time with DSP, in words
+    (source: CMSIS-NN arm_nn_mat_mult_nt_t_s8.c). ESP-NN's assembly for the S3 takes multiples of 8 (source: esp-nn
+    src/convolution, esp_nn_conv_s8_mult8_1x1_esp32s3.S).
     """
     if target is None or target.kind is not Kind.MCU:
         return 8

@@ -40,7 +40,7 @@ def limits_for_latency(
     fastest: Pace | None = None
     for _ in tracked(range(STEPS), "latency", STEPS, search.progress):
         middle = share if (low, high) == (0.0, 1.0) else (low + high) / 2
-        candidate = _best(search, ranking, replace(limits, macs=int(whole * middle)))
+        candidate = _best(search, ranking, replace(limits, macs=max(1, int(whole * middle))))
         if candidate is None:
             low = middle
             continue
@@ -52,7 +52,7 @@ def limits_for_latency(
         else:
             high = middle
     if found is not None:
-        return replace(limits, macs=int(whole * found[0])), found[1]
+        return replace(limits, macs=max(1, int(whole * found[0]))), found[1]
     if fastest is None:
         raise UsageError("prune-channels cannot make the model faster: no channels that can go reach the goal")
     if fastest.note:
@@ -64,7 +64,7 @@ def limits_for_latency(
 
 
 def _best(search: Search, ranking: Ranking, limits: Limits) -> Candidate | None:
-    return next(iter(search.candidates(ranking, limits)), None)
+    return next(iter(search.plain(ranking, limits)), None)
 
 
 def timed(original: Model, pruned: Model, feed: Feed) -> Pace:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from edgekit.compress.matrices import from_plain, to_plain
 from edgekit.compress.prune.options import PruneOptions
 from edgekit.compress.step import Change
 from edgekit.core.units import format_bytes
@@ -67,7 +67,7 @@ class Judged:
 
     by: str
     error: float
-    agreement: float
+    agreement: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,10 +121,10 @@ class PrunePlan:
         lines += [self.note] if self.note else []
         if self.tried:
             best, *others = self.tried
-            lines.append(
-                f"channels chosen by {best.by}: {best.agreement:.1%} of the samples agree with the original, "
-                f"the error is {best.error:.3g}"
+            same = (
+                "" if best.agreement is None else f"{best.agreement:.1%} of held out samples agree with the original, "
             )
+            lines.append(f"channels chosen by {best.by}: {same}the error is {best.error:.3g}")
             lines += [f"by {o.by} the error was {o.error:.3g}" for o in others]
         if self.refitted:
             lines.append(f"{len(self.refitted)} layers behind the cuts were fitted to the original's outputs")
@@ -135,7 +135,7 @@ class PrunePlan:
         return {
             "options": self.options.to_json(),
             "cuts": [[c.name, c.kind, c.units, list(c.gone), c.dead, c.why] for c in self.cuts],
-            "weights": [[w.tensor, list(w.values.shape), encode(w.values)] for w in self.weights],
+            "weights": [[w.tensor, to_plain(w.values)] for w in self.weights],
             "before": _bill(self.before),
             "after": _bill(self.after),
             "tried": [[j.by, j.error, j.agreement] for j in self.tried],
@@ -149,7 +149,7 @@ class PrunePlan:
         return PrunePlan(
             options=PruneOptions.from_mapping(plain["options"]),
             cuts=tuple(GroupCut(n, k, u, tuple(gone), dead, why) for n, k, u, gone, dead, why in plain["cuts"]),
-            weights=tuple(NewWeights(n, decode(text, shape)) for n, shape, text in plain["weights"]),
+            weights=tuple(NewWeights(n, from_plain(values)) for n, values in plain["weights"]),
             before=Bill(*plain["before"]),
             after=Bill(*plain["after"]),
             tried=tuple(Judged(*row) for row in plain["tried"]),
@@ -163,13 +163,3 @@ class PrunePlan:
 
 def _bill(bill: Bill) -> list[object]:
     return [bill.macs, bill.weight_bytes, bill.ram_bytes, bill.latency_us]
-
-
-def encode(values: npt.NDArray[np.float32]) -> str:
-    """Values as text."""
-    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
-
-
-def decode(text: str, shape: list[int]) -> npt.NDArray[np.float32]:
-    """The inverse of `encode`."""
-    return cast("npt.NDArray[np.float32]", np.frombuffer(base64.b64decode(text), "<f4").reshape(shape))

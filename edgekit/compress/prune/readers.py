@@ -23,10 +23,15 @@ MOMENT_BYTES = 512 * 2**20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
-    """An operator that reads units of a group, as one reader for each of its convolution groups."""
+    """An operator that reads units of a group, as one reader for each of its convolution groups.
+
+    Attributes:
+        rows: how many rows its moments rest on.
+    """
 
     op: str
     readers: tuple[Reader, ...]
+    rows: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,10 +47,11 @@ def readings(
 ) -> Iterator[tuple[Group, tuple[Reading, ...]]]:
     """For each group its readers, as the fitting samples show them. Groups come in batches that fit `MOMENT_BYTES`.
 
-    An operator that is no plain product, or too large a one, is not among them (see `product_of`).
+    An operator that is no plain product, too large a one, or one whose weights others read too is not among them.
     """
     ops = {op.name: op for op in model.main.ops}
-    wanted = {g.name: _wanted(g, ops) for g in groups}
+    shared = {t.name for t, users in model.main.readers().items() if len(users) > 1}
+    wanted = {g.name: _wanted(g, ops, shared) for g in groups}
     for number, batch in enumerate(_batches(groups, wanted)):
         every = [w for g in batch for w in wanted[g.name]]
         label = "channel statistics" if not number else f"channel statistics, part {number + 1}"
@@ -54,11 +60,13 @@ def readings(
             yield group, tuple(_reading(w, moments[w.product.op.name]) for w in wanted[group.name])
 
 
-def _wanted(group: Group, ops: Mapping[str, Op]) -> tuple[_Wanted, ...]:
+def _wanted(group: Group, ops: Mapping[str, Op], shared: set[str]) -> tuple[_Wanted, ...]:
     found: dict[str, _Wanted] = {}
     for part in group.parts:
         product = product_of(ops[part.op]) if part.role is Role.CONSUMES and part.op in ops else None
         if product is None or product.weights.name != part.tensor:
+            continue
+        if part.tensor in shared or (product.bias is not None and product.bias.name in shared):
             continue
         along = np.full(product.weights.shape[part.axis], -1, np.intp)
         for unit, places in enumerate(part.places):
@@ -108,4 +116,4 @@ def _reading(wanted: _Wanted, moments: Moments) -> Reading:
         units = np.unique(marks[marks >= 0])
         taps = np.stack([np.flatnonzero(marks == u) for u in units]) if units.size else np.zeros((0, 1), np.intp)
         readers.append(Reader(mean[g], covariance[g], weights[g], units, taps))
-    return Reading(wanted.product.op.name, tuple(readers))
+    return Reading(wanted.product.op.name, tuple(readers), moments.count)

@@ -127,6 +127,8 @@ def _refit(rig: _Rig, product: Product, samples: SampleSplit, progress: Progress
     for number, feed in enumerate(samples.all()):
         (held_out if samples.is_held_out(number) else fitting).add(*rig.see(feed, number))
         progress.advance()
+    if not fitting.count or not held_out.count:  # one sample cannot be both
+        return False
     choice = choose(fitting, held_out, start)
     if choice.is_better:
         product.set(choice.fit)

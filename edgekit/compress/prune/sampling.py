@@ -16,11 +16,11 @@ KEPT_BYTES = 256 * 2**20
 ROWS = 256
 """So many positions of a sample's feature map count for its moments: neighbours say much the same."""
 
-_OF = 4  # one of so many is held out
+_OF = 3  # one of so many is held out
 
 
 class SampleSplit:
-    """The samples of a step; every fourth is held out.
+    """The samples of a step; every third is held out.
 
     Args:
         samples: where they come from.
@@ -43,17 +43,6 @@ class SampleSplit:
         """The samples that no fit has seen; at least one."""
         found = (feed for number, feed in enumerate(self.all()) if self.is_held_out(number))
         return (feed for number, feed in enumerate(found) if limit is None or number < limit)
-
-    def few(self, limit: int) -> Iterator[Feed]:
-        """At most `limit` samples, evenly spread, always the same ones."""
-        step = max(1, self.count // limit)
-        found = (feed for number, feed in enumerate(self.all()) if number % step == 0)
-        return (feed for number, feed in enumerate(found) if number < limit)
-
-    @property
-    def held_out_count(self) -> int:
-        """How many `held_out` gives without a limit."""
-        return sum(self.is_held_out(n) for n in range(self.count))
 
     def is_held_out(self, number: int) -> bool:
         """Whether the sample of this number is held out; of very few, the last is."""

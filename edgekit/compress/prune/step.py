@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from edgekit.compress.finite import require_finite
 from edgekit.compress.prune.decide import decide
 from edgekit.compress.prune.options import PruneOptions
 from edgekit.compress.prune.plan import PrunePlan
@@ -32,7 +33,7 @@ class PruneChannels:
         return PruneOptions()
 
     def requires(self, model: Model, options: PruneOptions, setting: Setting) -> None:
-        """Samples, and a float model."""
+        """Samples, and a float model whose weights are numbers."""
         if setting.samples is None or not setting.samples.count:
             raise UsageError(
                 "prune-channels needs calibration samples, and there are none",
@@ -43,6 +44,7 @@ class PruneChannels:
                 "the model is quantized already, and channels are pruned in float",
                 "put prune-channels before quantize in the recipe",
             )
+        require_finite(model)
 
     def plan(self, model: Model, options: PruneOptions, setting: Setting) -> PrunePlan:
         """Decide which channels go, and fit the layers behind. Raises UsageError where the goal is out of reach."""

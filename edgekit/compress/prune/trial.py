@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,18 +13,26 @@ from edgekit.compress.prune.coupling import Group, Role
 from edgekit.compress.prune.importance import (
     Doubles,
     Importance,
+    Places,
+    Reader,
     activation_scores,
     by_score,
     eliminate,
     taken_over,
 )
 from edgekit.compress.prune.judge import Judge
-from edgekit.compress.prune.product import product_of
+from edgekit.compress.prune.product import Product, product_of
 from edgekit.compress.prune.readers import Reading
 from edgekit.compress.prune.remove import without_units
-from edgekit.graph.model import Model, Op
+from edgekit.graph.model import Model
 
 Gone = Mapping[str, Sequence[int]]
+
+KNOWN_BYTES = 256 * 2**20
+"""So much is kept of weights that were computed before."""
+
+ROWS_PER_TAP = 10
+"""With fewer a fit says more about the samples than about the layer."""
 
 POINTS = 6
 """A group's loss is measured at so many counts of channels; in between it is taken as straight."""
@@ -40,6 +48,7 @@ class Trial:
         readings: by group, who reads its units.
         dead: by group, the units that go in any case.
         judge: compares outputs with the original's.
+        known: weights that were computed before, by operator and what goes there.
     """
 
     model: Model
@@ -47,6 +56,7 @@ class Trial:
     readings: Mapping[str, tuple[Reading, ...]]
     dead: Gone
     judge: Judge
+    known: dict[tuple[str, bytes], Fit] = field(default_factory=dict)
 
     def order(self, group: Group, importance: Importance) -> tuple[int, ...]:
         """A group's units from the first to go to the last, dead ones in front."""
@@ -89,8 +99,28 @@ class Trial:
             for reading in self.readings[group.name] if gone.get(group.name) else ():
                 by_op.setdefault(reading.op, []).append((reading, gone[group.name]))
         for name, pairs in by_op.items():
-            _take_over(ops[name], pairs)
+            product = product_of(ops[name])
+            if product is not None:
+                product.set(self._without(product, pairs))
         return clone
+
+    def _without(self, product: Product, pairs: Sequence[tuple[Reading, Sequence[int]]]) -> Fit:
+        """New weights and bias for a product that reads units which go; it may read those of several groups."""
+        taps = [np.concatenate([_taps(reading.readers[g], units) for reading, units in pairs])
+                for g in range(len(pairs[0][0].readers))]  # fmt: skip
+        key = product.op.name, b"|".join(np.sort(t).tobytes() for t in taps)
+        if key not in self.known:
+            if sum(fit.weights.nbytes for fit in self.known.values()) > KNOWN_BYTES:
+                self.known.clear()
+            found = [taken_over(reader, t) for reader, t in zip(pairs[0][0].readers, taps, strict=True)]
+            shift = product.shift + np.stack([s for _, s in found])
+            self.known[key] = Fit(np.stack([w for w, _ in found]), shift)
+        return self.known[key]
+
+    def is_certain(self, group: Group) -> bool:
+        """Whether the samples have many times more rows than each reader has taps."""
+        readings = self.readings[group.name]
+        return self._is_covered(group) and all(r.rows >= ROWS_PER_TAP * len(r.readers[0].mean) for r in readings)
 
     def _is_covered(self, group: Group) -> bool:
         readers = {p.op for p in group.parts if p.role is Role.CONSUMES}
@@ -108,14 +138,6 @@ class Trial:
         return scores
 
 
-def _take_over(op: Op, pairs: Sequence[tuple[Reading, Sequence[int]]]) -> None:
-    """New weights and bias for an operator that reads units which go; it may read those of several groups."""
-    product = product_of(op)
-    assert product is not None
-    matrices, shifts = [], []
-    for number, reader in enumerate(pairs[0][0].readers):
-        taps = [r.readers[number].taps[np.isin(r.readers[number].units, list(units))].ravel() for r, units in pairs]
-        matrix, shift = taken_over(reader, np.concatenate(taps))
-        matrices.append(matrix)
-        shifts.append(shift)
-    product.set(Fit(np.stack(matrices), product.shift + np.stack(shifts)))
+def _taps(reader: Reader, units: Sequence[int]) -> Places:
+    """The taps of some units."""
+    return np.asarray(reader.taps[np.isin(reader.units, list(units))].ravel(), np.intp)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from edgekit.compress.calibrate import CalibrateOptions, RangeMethod, calibrate
+from edgekit.compress.clip import ranges_by_output
 from edgekit.compress.finite import FLOAT16_MAX, require_finite
 from edgekit.compress.quantize import library
 from edgekit.compress.quantize.audit import audit
@@ -53,7 +53,8 @@ class Quantize:
             )
         _require_dense(model)
         _require_one_graph(model, options)
-        require_finite(model, FLOAT16_MAX if options.scheme is Scheme.FLOAT16 else math.inf)
+        if options.scheme is Scheme.FLOAT16:
+            require_finite(model, FLOAT16_MAX)
         assignments = assign(model, options, setting.target)
         if all(a.precision is Precision.FLOAT for a in assignments):
             why = assignments[0].why if assignments else "it has no float operator"
@@ -114,6 +115,13 @@ def calibration_options(options: QuantizeOptions) -> CalibrateOptions:
 
 def _ranges(model: Model, options: QuantizeOptions, plan: tuple[Assignment, ...], setting: Setting) -> Ranges:
     how, wanted = calibration_options(options), hessian_inputs(model.main, plan)
+    if how.method is RangeMethod.OUTPUT and setting.samples is not None:
+        return ranges_by_output(model, how, setting, lambda one: _by_method(model, one, wanted, setting))
+    return _by_method(model, how, wanted, setting)
+
+
+def _by_method(model: Model, how: CalibrateOptions, wanted: frozenset[str], setting: Setting) -> Ranges:
+    """Ranges by a method that looks at each tensor alone."""
     if setting.ranges is not None and not wanted:
         return setting.ranges(model, how)
     if setting.samples is None:

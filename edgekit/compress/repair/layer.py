@@ -23,21 +23,23 @@ class Problem:
 
     Attributes:
         weights, bias: the float layer's, (groups, taps, outputs) and (groups, outputs).
-        now, now_bias: real values of what stands there at present.
+        now, now_bias: what stands there at present; the bias in real values.
         most: the largest integer.
         per_channel: a scale for each output, or one for all.
         data_scale: of the input; 0 where that is float.
         has_bias: whether the bias takes the mean difference.
+        keeps_scales: whether only integers and bias may change, because a target wants the scales that are there.
     """
 
     weights: Doubles
     bias: Doubles
-    now: Doubles
+    now: Grid
     now_bias: Doubles
     most: int
     per_channel: bool
     data_scale: float
     has_bias: bool
+    keeps_scales: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,18 +65,35 @@ class Halves:
 
 
 def solve(problem: Problem, halves: Halves, rounds: int, ridge: float) -> Solution:
-    """The grid and bias whose outputs on the changed inputs are closest to the float layer's on its own."""
-    moments = halves.both
+    """The grid and bias whose outputs on the changed inputs are closest to the float layer's on its own.
+
+    Where nothing better is found than what stands there, its integers and scales stay.
+    """
+    moments, aim = halves.both, _aim(problem.weights, halves.both)
     hessian = moments.damped(rounding_ridge(moments, ridge))
-    aim = _aim(problem.weights, moments)
     fit = refit(problem.weights, aim, moments, best_ridge(problem.weights, aim, halves))
-    grid = round_weights(fit, hessian, Bounds(problem.most, _least(problem, fit), problem.per_channel), rounds)
-    bias = moments.bias_for(grid.real, aim, problem.bias) if problem.has_bias else problem.bias
-    signal = max(float(output_error(moments.covariance, fit).sum()), 1e-30)
-    before = output_error(moments.covariance, problem.now - fit)
-    before = before + np.square(problem.now_bias - moments.bias_for(problem.now, aim, problem.bias))
-    after = output_error(moments.covariance, grid.real - fit)
-    return Solution(grid, bias, float(before.sum()) / signal, float(after.sum()) / signal)
+    scales = problem.now.scales if problem.keeps_scales else None
+    bounds = Bounds(problem.most, _least(problem, fit), problem.per_channel, scales)
+    found = _solution(problem, round_weights(fit, hessian, bounds, rounds), moments, fit)
+    return found if found.error_after < found.error_before else _solution(problem, problem.now, moments, fit)
+
+
+def correct_bias(problem: Problem, halves: Halves) -> Solution:
+    """What stands there, with the bias that gives the float layer's mean outputs."""
+    return _solution(problem, problem.now, halves.both, problem.weights)
+
+
+def _solution(problem: Problem, grid: Grid, moments: Moments, fit: Doubles) -> Solution:
+    """A grid with its bias, its errors measured against `fit`."""
+    aim, covariance = _aim(problem.weights, moments), moments.covariance
+    signal = max(float(output_error(covariance, fit).sum()), 1e-30)
+
+    def error(weights: Doubles, bias: Doubles) -> float:
+        missed = np.square(bias - moments.bias_for(weights, aim, problem.bias))
+        return float((output_error(covariance, weights - fit) + missed).sum()) / signal
+
+    bias = moments.bias_for(grid.real, aim, problem.bias) if problem.has_bias else problem.now_bias
+    return Solution(grid, bias, error(problem.now.real, problem.now_bias), error(grid.real, bias))
 
 
 def refit(weights: Doubles, aim: Doubles, moments: Moments, ridge: float) -> Doubles:

@@ -37,11 +37,15 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bounds:
-    """What a grid may be: integers in [-most, most], scales of at least `least` (groups, outputs), one or one each."""
+    """What a grid may be: integers in [-most, most], scales of at least `least` (groups, outputs), one or one each.
+
+    `fixed` are the scales where they are not to be chosen.
+    """
 
     most: int
     least: Doubles
     per_channel: bool = True
+    fixed: Doubles | None = None
 
 
 def output_error(hessian: Doubles, error: Doubles) -> Doubles:
@@ -134,11 +138,11 @@ def round_weights(weights: Doubles, hessian: Doubles, bounds: Bounds, rounds: in
 
     Where integers are few, scales around the one found are tried the whole way, and each output keeps its best.
     """
-    start = search_scales(weights, hessian, bounds)
-    tried = _AROUND if bounds.most <= _FEW else (1.0,)
+    start = search_scales(weights, hessian, bounds) if bounds.fixed is None else bounds.fixed
+    tried = _AROUND if bounds.most <= _FEW and bounds.fixed is None else (1.0,)
     best: Grid | None = None
     for ratio in tried:
-        scales = np.maximum(start * ratio, bounds.least)
+        scales = start if bounds.fixed is not None else np.maximum(start * ratio, bounds.least)
         grid = _settled(successive(weights, hessian, scales, bounds.most), weights, hessian, bounds, rounds)
         best = grid if best is None else _better(best, grid, weights, hessian, bounds)
     assert best is not None
@@ -148,7 +152,8 @@ def round_weights(weights: Doubles, hessian: Doubles, bounds: Bounds, rounds: in
 def _settled(grid: Grid, weights: Doubles, hessian: Doubles, bounds: Bounds, rounds: int) -> Grid:
     for _ in range(rounds):
         grid = descend(grid, weights, hessian, bounds.most, 2)
-        grid = rescaled(grid, weights, hessian, bounds)
+        if bounds.fixed is None:
+            grid = rescaled(grid, weights, hessian, bounds)
     return descend(grid, weights, hessian, bounds.most, 2)
 
 

@@ -10,11 +10,13 @@ rounded to the layer's grid by second-order information; the bias takes the mean
 
 from __future__ import annotations
 
+import copy
 import itertools
+import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,19 +25,20 @@ from edgekit.compress.linear import groups_of, positions, rows, to_matrix, to_ou
 from edgekit.compress.moments import Moments
 from edgekit.compress.options import read_options
 from edgekit.compress.quantize.prepare import with_unique_names
-from edgekit.compress.repair.layer import Halves, Problem, Solution, gather_bias, solve
-from edgekit.compress.repair.options import RepairOptions
+from edgekit.compress.repair.layer import Halves, Problem, Solution, correct_bias, gather_bias, solve
+from edgekit.compress.repair.options import RepairOptions, What
 from edgekit.compress.repair.pairs import Pair, Pairs, has_bias, pair_layers, taps_of
 from edgekit.compress.repair.plan import LayerRepair, RepairPlan
-from edgekit.compress.repair.rounding import Doubles
+from edgekit.compress.repair.rounding import Doubles, Grid
 from edgekit.compress.repair.walk import Walk, held_bytes
 from edgekit.compress.step import Aim, Setting
 from edgekit.core.errors import ModelError, UsageError
+from edgekit.core.files import write_atomic
 from edgekit.core.progress import tracked
 from edgekit.graph.check import check
-from edgekit.graph.model import Model, Op, Quantization, Tensor
-from edgekit.graph.ops import activation_of, bias_of, spec_of, weights_of
-from edgekit.runtime.affine import dequantize, integer_range
+from edgekit.graph.model import Graph, Model, Op, Quantization, Tensor
+from edgekit.graph.ops import activation_of, bias_of, weights_of
+from edgekit.runtime.affine import integer_range
 
 _MOST_HELD = 2 << 30  # bytes of intermediate values on disk
 _ROWS = 1 << 17  # positions that the moments of one layer rest on
@@ -75,6 +78,7 @@ class Repair:
         work, floating = with_unique_names(model).clone(), with_unique_names(setting.floating)
         pairs = pair_layers(work.main, floating.main)
         count = _count(pairs, work, floating, options, setting)
+        shifts = all(_is_power_of_two(p.op) for p in pairs.layers)
         found: list[LayerRepair] = []
         with _folder(setting.workspace) as folder:
             changed, original = Walk(work, folder / "changed", count), Walk(floating, folder / "original", count)
@@ -84,9 +88,13 @@ class Repair:
             for number, pair in enumerate(tracked(pairs.layers, "repairing", len(pairs.layers), setting.progress)):
                 changed.advance(pair.place)
                 original.advance(pair.float_place)
-                halves = _moments(pair, changed, original, number)
-                repair = _repair(pair, halves, options)
-                write_layer(pair.op, repair)
+                kept = setting.workspace / f"layer-{number}.json" if setting.workspace is not None else None
+                repair = _kept(kept, pair.op)
+                if repair is None:
+                    repair = _repair(pair, _moments(pair, changed, original, number), options, shifts)
+                    if kept is not None:
+                        write_atomic(kept, json.dumps(repair.to_json()).encode())
+                write_layer(work.main, pair.op, repair)
                 found.append(repair)
         return RepairPlan(tuple(found), pairs.left, count, _constant_bytes(work))
 
@@ -97,7 +105,7 @@ class Repair:
         for repair in plan.layers:
             if repair.op not in places:
                 raise ModelError(f"repair: the model has no {repair.kind} {repair.op}")
-            write_layer(clone.main.ops[places[repair.op]], repair)
+            write_layer(clone.main, clone.main.ops[places[repair.op]], repair)
         clone.main.sweep()
         check(clone)
         return clone
@@ -110,7 +118,7 @@ class Repair:
 REPAIR = Repair()
 
 
-def write_layer(op: Op, repair: LayerRepair) -> None:
+def write_layer(graph: Graph, op: Op, repair: LayerRepair) -> None:
     """Put a layer's integers, scales and bias where they belong; a bias that others read too is left to them."""
     weights, bias, data = weights_of(op), bias_of(op), activation_of(op)
     assert weights is not None and data is not None and weights.quantization is not None
@@ -118,9 +126,28 @@ def write_layer(op: Op, repair: LayerRepair) -> None:
     weights.quantization.scale = repair.scales.copy()
     if bias is None or repair.bias is None:
         return
+    if len(graph.consumers(bias)) > 1:
+        own = graph.add_tensor(copy.deepcopy(bias))
+        own.name = graph.unique_name(f"{bias.name}_own")
+        op.inputs[op.inputs.index(bias)] = bias = own
     if bias.quantization is not None and bias.quantization.scale.size and data.quantization is not None:
         bias.quantization.scale = (data.quantization.scale * repair.scales).astype(np.float32)
     bias.set_data(repair.bias.astype(bias.dtype.numpy))
+
+
+def _kept(path: Path | None, op: Op) -> LayerRepair | None:
+    """The layer that an interrupted run has solved."""
+    if path is None or not path.exists():
+        return None
+    found = LayerRepair.from_json(json.loads(path.read_bytes()))
+    return found if found.op == op.name else None
+
+
+def _is_power_of_two(op: Op) -> bool:
+    """Whether each weight's scale is one, as for a target that shifts."""
+    weights = weights_of(op)
+    assert weights is not None and weights.quantization is not None
+    return bool((np.frexp(weights.quantization.scale)[0] == 0.5).all())
 
 
 def _count(pairs: Pairs, work: Model, floating: Model, options: RepairOptions, setting: Setting) -> int:
@@ -186,12 +213,15 @@ def _drawn(total: int, wanted: int, rng: np.random.Generator) -> np.ndarray | No
     return None if total <= wanted else np.sort(rng.choice(total, wanted, replace=False))
 
 
-def _repair(pair: Pair, halves: Halves, options: RepairOptions) -> LayerRepair:
+def _repair(pair: Pair, halves: Halves, options: RepairOptions, shifts: bool) -> LayerRepair:
     op = pair.op
     weights, bias, data = weights_of(op), bias_of(op), activation_of(op)
     assert weights is not None and data is not None
-    problem = _problem(pair, weights, bias, data)
-    solution = solve(problem, halves, options.rounds, options.ridge)
+    problem = replace(_problem(pair, weights, bias, data), keeps_scales=shifts)
+    if options.what is What.BIAS:
+        solution = correct_bias(problem, halves)
+    else:
+        solution = solve(problem, halves, options.rounds, options.ridge)
     integers = to_weights(op, solution.grid.integers).astype(np.int8)
     scales = solution.grid.scales.reshape(-1) if problem.per_channel else solution.grid.scales.reshape(-1)[:1]
     stored = _stored_bias(solution, scales.astype(np.float32), bias, problem.data_scale)
@@ -207,15 +237,16 @@ def _problem(pair: Pair, weights: Tensor, bias: Tensor | None, data: Tensor) -> 
     grid = weights.quantization
     assert grid is not None and weights.data is not None
     original = to_matrix(floating, float_weights.data.astype(np.float64))
-    now = dequantize(weights.data, grid.scale, grid.zero_point, axis=spec_of(op).channel_axis or 0)
+    outputs = original.shape[0] * original.shape[2]
+    scales = np.broadcast_to(grid.scale.astype(np.float64), (outputs,))
     like: Doubles = np.zeros((original.shape[0], original.shape[2]))
     return Problem(
         weights=original,
         bias=gather_bias(None if float_bias is None else float_bias.data, like),
-        now=to_matrix(op, now.astype(np.float64)),
+        now=Grid(to_matrix(op, weights.data.astype(np.float64)), to_outputs(op, scales)),
         now_bias=gather_bias(None if bias is None else _real_bias(bias), like),
         most=integer_range(np.int8, weights.dtype.bits)[1],
-        per_channel=grid.scale.size > 1 or to_outputs(op, now[..., :1]).size == 1,
+        per_channel=grid.scale.size > 1 or outputs == 1,
         data_scale=_scale(data.quantization),
         has_bias=has_bias(op),
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from edgekit.compress.probe import Feed
+from edgekit.core.errors import DatasetError
 from edgekit.graph.codec import write
 from edgekit.graph.cut import cut
 from edgekit.graph.model import Graph, Model, Tensor
@@ -16,6 +17,10 @@ from edgekit.runtime.affine import dequantize, quantize
 from edgekit.runtime.litert import LiteRT
 
 Array = npt.NDArray[np.generic]
+Floats = npt.NDArray[np.float32]
+Change = Callable[[Floats], Floats]
+
+_MOST_VALUES = 1 << 14  # of an output that are compared, for each sample
 
 
 class Walk:
@@ -37,10 +42,18 @@ class Walk:
         folder.mkdir(parents=True, exist_ok=True)
 
     def begin(self, feeds: Iterable[Feed], names: list[str]) -> None:
-        """Take the samples: `names` are the feeds' names of the model's inputs, in their order."""
+        """Take the samples: `names` are the feeds' names of the model's inputs, in their order.
+
+        Raises DatasetError where there are none; with fewer than expected, these are all.
+        """
+        seen = 0
         for sample, feed in enumerate(feeds):
+            seen += 1
             for name, tensor in zip(names, self._model.main.inputs, strict=True):
                 self._keep(tensor, sample, _stored(feed[name], tensor))
+        if not seen:
+            raise DatasetError("calibration has no samples", "give a dataset with at least one")
+        self.count = seen
 
     def advance(self, place: int) -> None:
         """Run the operators up to the one at `place`, which does not run."""
@@ -60,13 +73,26 @@ class Walk:
             part = np.asarray(held[start : start + size])
             yield _real(part.reshape(-1, *part.shape[2:]), tensor)
 
-    def outputs(self, runtime: LiteRT, sources: list[Tensor], wanted: list[Tensor]) -> list[npt.NDArray[np.float32]]:
-        """What another model gives that reads `sources` of this place: (samples, values) for each of `wanted`."""
-        rows: list[list[npt.NDArray[np.float32]]] = [[] for _ in wanted]
+    def outputs(
+        self,
+        runtime: LiteRT,
+        sources: list[Tensor],
+        wanted: list[Tensor],
+        change: Mapping[Tensor, Change] | None = None,
+    ) -> list[Floats]:
+        """What another model gives that reads `sources` of this place: (samples, values) for each of `wanted`.
+
+        Of maps of many values some are taken, evenly spread. `change` is what becomes of a source before it is read.
+        """
+        rows: list[list[Floats]] = [[] for _ in wanted]
         for sample in range(self.count):
-            found = runtime.run({t.name: np.asarray(self._held[t][sample]) for t in sources})
+            feed = {t: np.asarray(self._held[t][sample]) for t in sources}
+            for tensor, changed in (change or {}).items():
+                feed[tensor] = changed(feed[tensor].astype(np.float32))
+            found = runtime.run({tensor.name: values for tensor, values in feed.items()})
             for row, tensor in zip(rows, wanted, strict=True):
-                row.append(_real(found[tensor.name].reshape(-1), tensor))
+                flat = _real(found[tensor.name].reshape(-1), tensor)
+                row.append(flat[:: -(-flat.size // _MOST_VALUES)])
         return [np.stack(row) for row in rows]
 
     def _run(self, wanted: list[Tensor]) -> None:

@@ -38,6 +38,8 @@ def test_plain_values_give_the_options_back(options: QuantizeOptions) -> None:
         ({"calibration": {"samples": "many"}}, "'many' is not a whole number"),
         ({"calibration": {"samples": -1}}, "must not be negative"),
         ({"calibration": 3}, "is not a table"),
+        ({"calibration": {"percentile": float("nan")}}, "nan is not a number"),
+        ({"calibration": {"percentile": float("inf")}}, "inf is not a number"),
         ({"exclude": 3}, "is not a list"),
     ],
 )

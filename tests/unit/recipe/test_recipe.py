@@ -23,9 +23,10 @@ def test_a_setting_goes_over_the_recipe() -> None:
         load_recipe("int8"), ["quantize.boundary=float", "quantize.algorithm.CONV_2D=octav", "quantize.samples=7"]
     )
     assert recipe.to_json()["steps"] == [
-        {"use": "quantize", "scheme": "int8", "boundary": "float", "algorithm": {"CONV_2D": "octav"}, "samples": 7},
+        {"use": "quantize", "scheme": "int8", "boundary": "float", "calibration": {"method": "output"},
+         "algorithm": {"CONV_2D": "octav"}, "samples": 7},
         {"use": "repair"},
-    ]
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

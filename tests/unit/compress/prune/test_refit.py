@@ -48,6 +48,18 @@ def test_the_error_is_the_mean_square_up_to_a_constant() -> None:
     assert ours[0] - ours[1] == pytest.approx(errors[0] - errors[1], rel=1e-4)
 
 
+def test_merged_moments_are_those_of_all_rows() -> None:
+    rng = np.random.default_rng(9)
+    x, z = rng.normal(3, 1, (90, 4)), rng.normal(-2, 1, (90, 2))
+    x[60:] += 7
+    z[60:] -= 5
+    whole, both = moments(x, z), moments(x[:60], z[:60]).merged(moments(x[60:], z[60:]))
+    assert both.count == 90
+    for name in ("mean", "original_mean", "covariance", "cross", "second"):
+        # Sums of float32 products of numbers up to ten.
+        np.testing.assert_allclose(getattr(both, name), getattr(whole, name), rtol=1e-4, atol=1e-4)
+
+
 def test_what_helps_only_on_the_samples_that_were_fitted_is_not_taken() -> None:
     rng = np.random.default_rng(1)
     start = Fit(rng.normal(size=(1, 6, 3)), np.zeros((1, 3)))
