@@ -46,8 +46,11 @@ _NOTHING = "load and run"
 _SIZE = 32
 _CLASSES = 10
 _LONGEST_S = 2 * 3600.0
-QUICK: Mapping[str, Mapping[str, object]] = {"distill": {"epochs": 2, "minutes": None}}
-"""Options beside the defaults, where those would train for long."""
+OPTIONS: Mapping[str, Mapping[str, object]] = {
+    "distill": {"epochs": 2, "minutes": None},
+    "prune-channels": {"macs": 0.5},
+}
+"""Options beside the defaults, where those would train for long or, without a goal, do next to nothing."""
 BEHIND_QUANTIZE = frozenset({"repair"})
 """Steps that work on an integer model; theirs is made by the default quantize before."""
 
@@ -170,7 +173,7 @@ def work(step_name: str, model_path: Path, folder: Path, samples: int) -> None:
     model, step = original, STEPS.load(step_name)
     if step_name in BEHIND_QUANTIZE:
         model = read(model_path.with_name("quantized.tflite").read_bytes())
-    options = step.options(QUICK.get(step_name, {}))
+    options = step.options(OPTIONS.get(step_name, {}))
     setting = Setting(
         target=load_target("local"), samples=RandomSamples(samples), original=original,
         floating=None if model is original else original, workspace=folder / "workspace", progress=Silent(),
