@@ -23,7 +23,7 @@ class DistillOptions:
     """How a compressed model is trained against the original."""
 
     epochs: Annotated[int, "how often every sample is seen"] = 30
-    minutes: Annotated[float | None, "fewer epochs where all would take longer; the machine's speed then counts"] = 20.0
+    minutes: Annotated[float | None, "fewer epochs where all would take longer; the machine's speed then counts"] = None
     samples: Annotated[int | None, "at most so many of the calibration samples"] = None
     batch: Annotated[int, "samples in one step of the optimizer"] = 64
     rate: Annotated[float, "first step, against a channel's usual weight; it falls along a cosine"] = 3e-3

@@ -46,7 +46,7 @@ class Distill:
         return DistillOptions.from_mapping(mapping)
 
     def default_options(self) -> DistillOptions:
-        """Thirty epochs over all calibration samples, twenty minutes at most."""
+        """Thirty epochs over all calibration samples."""
         return DistillOptions()
 
     def requires(self, model: Model, options: DistillOptions, setting: Setting) -> None:
