@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from edgekit.graph.model import Graph, Op, Tensor
 from edgekit.graph.types import DType
+from edgekit.runtime.affine import dequantize
 
 # The same values in another order or shape: the range is that of the input.
 SAME_VALUES = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "REVERSE_V2", "SPACE_TO_DEPTH",
@@ -29,7 +30,7 @@ class Watched:
         tensors: the ones to observe; their places number them.
         nonnegative: those among them whose minimum cannot be below zero, by place.
         follows: a tensor and the earlier one whose range it takes.
-        fixed: a tensor and the range that its kernel prescribes.
+        fixed: a tensor and the range that its kernel prescribes, or that its constant has.
     """
 
     tensors: tuple[Tensor, ...]
@@ -65,6 +66,8 @@ def watched(graph: Graph) -> Watched:
                 follows.append((tensor, source))
             elif op.kind in FIXED:
                 fixed.append((tensor, FIXED[op.kind]))
+            elif (known := _of_constant(op)) is not None:
+                fixed.append((tensor, known))
             else:
                 observe(tensor, _never_negative(op))
             seen.add(id(tensor))
@@ -88,6 +91,20 @@ def _source(op: Op) -> Tensor | None:
         return None
     source = data_input(op)
     return source if source is not None and is_activation(source) else None
+
+
+def _of_constant(op: Op) -> tuple[float, float] | None:
+    """The range of a constant that is stored in fewer bits, zero included.
+
+    It is taken from the file: a runtime may unpack such weights by itself and leave the tensor's memory as it was.
+    """
+    held = op.inputs[0] if op.kind == "DEQUANTIZE" else None
+    values = held.data if held is not None and held.is_constant else None
+    if held is None or values is None or not values.size:
+        return None
+    grid = held.quantization
+    real = dequantize(values, grid.scale, grid.zero_point, axis=grid.axis) if grid and held.is_quantized else values
+    return min(float(real.min()), 0.0), max(float(real.max()), 0.0)
 
 
 def _never_negative(op: Op) -> bool:

@@ -76,8 +76,10 @@ def test_adbd_killed_in_mid_push(phone: Phone, big: Path) -> None:
         with _when(lambda: _arriving(phone), phone.box.power_off), pytest.raises(DeviceError, match=GONE) as error:
             device.push(big, "model")
         assert phone.uri in error.value.message
-        (session,) = _sessions(phone)
-        assert (phone.scratch / session / "work/model").read_bytes() == Path(__file__).read_bytes()
+        # What was pushed before is whole, or gone where the keeper still heard the line break before it was killed.
+        assert len(_sessions(phone)) <= 1
+        left = [*phone.scratch.glob(".edgekit-session.*/work/model")]
+        assert all(path.read_bytes() == Path(__file__).read_bytes() for path in left)
     phone.box.power_on()
     with _transport(phone) as device:
         device.push(big, "model")

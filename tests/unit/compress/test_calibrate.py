@@ -99,3 +99,14 @@ def test_what_a_loop_computes_and_nothing_reads_is_not_observed() -> None:
     b.graph.ops.append(Op("WHILE", [x, x], [read, unread], subgraphs=[Graph("condition"), Graph("body")]))
     b.graph.outputs = [read]
     assert [tensor.name for tensor in watched(b.graph).tensors] == ["x", "read"]
+
+
+def test_weights_in_half_precision_have_the_range_that_the_file_gives_them() -> None:
+    # LiteRT unpacks such weights by itself: the tensor's own memory holds whatever was there before.
+    b = Builder(4)
+    half = b.constant("half", np.linspace(-0.5, 0.25, 32).reshape(4, 8), DType.FLOAT16)
+    whole = b.op("DEQUANTIZE", [half], "whole", (4, 8))
+    model = b.model(b.op("FULLY_CONNECTED", [b.input("x", 1, 8), whole, None], "y", (1, 4),
+                         options("FullyConnectedOptions")))  # fmt: skip
+    found = calibrate(model, samples(model).feeds(None), CalibrateOptions()).by_tensor["whole"]
+    assert (found.min, found.max) == (-0.5, 0.25)
