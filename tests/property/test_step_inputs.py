@@ -101,26 +101,30 @@ def test_without_samples(case: Case) -> None:
 
 @pytest.mark.parametrize("case", PLAIN)
 def test_one_sample(case: Case) -> None:
-    tried(case, conv_net(), feeds_for(conv_net(), 1))
+    error = tried(case, conv_net(), feeds_for(conv_net(), 1))
+    assert error is None or error.exit_code in (2, 3)
 
 
 @pytest.mark.parametrize("case", PLAIN)
 def test_samples_that_are_all_the_same(case: Case) -> None:
     """Nothing varies: whatever is divided by a spread is divided by nothing."""
     (feed,) = feeds_for(conv_net(), 1).arrays
-    tried(case, conv_net(), Feeds((feed,) * 6))
+    error = tried(case, conv_net(), Feeds((feed,) * 6))
+    assert error is None or error.exit_code in (2, 3)
 
 
 @pytest.mark.parametrize("case", PLAIN)
 def test_samples_of_zeros(case: Case) -> None:
     feed = {name: np.zeros_like(values) for name, values in feeds_for(conv_net(), 1).arrays[0].items()}
-    tried(case, conv_net(), Feeds((feed,) * 4))
+    error = tried(case, conv_net(), Feeds((feed,) * 4))
+    assert error is None or error.exit_code in (2, 3)
 
 
 @pytest.mark.parametrize("target", ["nrf52840-dk", "raspberry-pi-zero-2w-32bit", "pixel-8", "corstone-300-u55"])
 @pytest.mark.parametrize("case", PLAIN)
 def test_any_target(case: Case, target: str) -> None:
-    tried(case, conv_net(), feeds_for(conv_net()), target=load_target(target))
+    error = tried(case, conv_net(), feeds_for(conv_net()), target=load_target(target))
+    assert error is None or error.exit_code in (2, 3)
 
 
 NUMBERS = (math.nan, math.inf, -math.inf, -1.0, 0.0, 1e-12, 1.0, 1.5)

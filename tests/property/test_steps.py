@@ -33,7 +33,7 @@ def marked(*which: Case) -> list[object]:
 @few
 @given(model=models(most=5))
 def test_a_step_keeps_its_promise_on_any_net(case: Case, model: Model) -> None:
-    keeps_its_promise(case, model)
+    assert_keeps_its_promise(case, model)
 
 
 @pytest.mark.keras
@@ -41,10 +41,10 @@ def test_a_step_keeps_its_promise_on_any_net(case: Case, model: Model) -> None:
 @settings(few, max_examples=1)
 @given(model=models(most=3))
 def test_a_step_with_a_process_of_its_own_does_too(case: Case, model: Model) -> None:
-    keeps_its_promise(case, model)
+    assert_keeps_its_promise(case, model)
 
 
-def keeps_its_promise(case: Case, original: Model) -> None:
+def assert_keeps_its_promise(case: Case, original: Model) -> None:
     feeds = feeds_for(original)
     try:
         model, setting = case.start(original, feeds)
