@@ -71,10 +71,13 @@ class FleetProgress:
         import click
         from tqdm import tqdm
 
+        from edgekit.core.hush import heard
+
         if self._count == 1:
             return
         good = outcome.error is None
         mark = click.style("done  ", fg="green") if good else click.style("failed", fg="red")
         said = words if outcome.error is None else outcome.error.message
         line = f"{mark}  {outcome.device!s:<{self._width}}  {outcome.seconds:5.1f} s  {said}"
-        tqdm.write(line if sys.stderr.isatty() else click.unstyle(line), file=sys.stderr)
+        with heard():
+            tqdm.write(line if sys.stderr.isatty() else click.unstyle(line), file=sys.stderr)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgekit.core.errors import ModelError, UsageError
+from edgekit.core.hush import hushed
 from edgekit.runtime.affine import dequantize, quantize
 
 if TYPE_CHECKING:
@@ -91,9 +91,9 @@ class LiteRT:
         keep_all: bool = False,
         signature: str = "",
     ) -> None:
-        with _door("load the model"), _quiet():
+        with _door("load the model"), hushed():
             self._interpreter = _interpreter(model, threads, kernels, keep_all)
-        with _door("prepare the model"), _quiet():
+        with _door("prepare the model"), hushed():
             self._interpreter.allocate_tensors()
         self._choose(signature)
         self._read_interface()
@@ -228,19 +228,6 @@ def _interpreter(model: bytes, threads: int, kernels: Kernels, keep_all: bool) -
             experimental_op_resolver_type=resolver,
             experimental_preserve_all_tensors=keep_all,
         )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Native code's standard error goes nowhere: LiteRT greets there and has no switch for it; errors are raised."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def _infos(details: list[dict[str, Any]], named: Mapping[str, dict[str, Any]]) -> tuple[TensorInfo, ...]:
