@@ -1,6 +1,6 @@
 """From a graph to C for microcontrollers.
 
-In: a full-integer `graph.Model` that the target supports. Out: C sources with a static arena, as text.
+In: a `graph.Model` of one graph with static shapes. Out: C99 sources with weights in flash and one static arena.
 
-The rule: what is generated computes bit for bit what the reference kernels compute. (Nothing is generated yet.)
+The rule: what is generated computes bit for bit what the reference kernels compute.
 """

@@ -1,0 +1,37 @@
+"""FULLY_CONNECTED."""
+
+from __future__ import annotations
+
+from edgekit.codegen.call import Call, Constant, Rounding, Settings
+from edgekit.codegen.kernels.conv import per_channel
+from edgekit.codegen.kernels.linear import Linear, linear_of
+from edgekit.graph.model import Op
+
+
+def lower_fully_connected(op: Op, settings: Settings) -> Call:
+    """int8, one scale or one a channel."""
+    return portable(op, linear_of(op, channel_axis=0), settings)
+
+
+def portable(op: Op, layer: Linear, settings: Settings) -> Call:
+    """Plain C: weights as in the file, (output, input)."""
+    outputs, depth = layer.weights.shape
+    fields = {
+        "batches": layer.source.size // depth,
+        "depth": depth,
+        "outputs": outputs,
+        "rounds_once": int(settings.rounding is Rounding.LITERT),
+        "weights": Constant(layer.weights),
+        **per_channel(layer),
+    }
+    return Call(
+        op,
+        "ek_fully_connected_s8",
+        "ek_fully_connected_s8.h",
+        fields,
+        inputs=(layer.source,),
+        outputs=(layer.output,),
+        ahead=(None,),
+        own=True,
+        macs=layer.source.size * outputs,
+    )
