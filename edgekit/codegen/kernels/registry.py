@@ -12,10 +12,15 @@ _HERE = "edgekit.codegen.kernels"
 KERNELS: Registry[Lower] = Registry(
     "kernel",
     {
+        "ADD": (f"{_HERE}.add:lower_add", "sums, an operand repeated or constant too"),
+        "AVERAGE_POOL_2D": (f"{_HERE}.pool:lower_average_pool", "means of a window"),
         "CONV_2D": (f"{_HERE}.conv:lower_conv", "convolutions, dilated and grouped ones too"),
         "DEPTHWISE_CONV_2D": (f"{_HERE}.depthwise:lower_depthwise", "depthwise convolutions with any multiplier"),
         "FULLY_CONNECTED": (f"{_HERE}.fully_connected:lower_fully_connected", "matrix by vector"),
+        "MAX_POOL_2D": (f"{_HERE}.pool:lower_max_pool", "the greatest of a window"),
         "RESHAPE": (f"{_HERE}.reshape:lower_reshape", "the same memory under another shape"),
+        "SOFTMAX": (f"{_HERE}.softmax:lower_softmax", "along the last axis"),
+        "SUB": (f"{_HERE}.add:lower_sub", "differences, an operand repeated or constant too"),
     },
 )
 
