@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from edgekit.codegen.call import Call, Constant, Settings
+from edgekit.codegen.call import Call, Constant, Field, Settings
 from edgekit.codegen.kernels.fixed_point import exp_of_negative, high_mul
 from edgekit.codegen.kernels.quantized import multiplier_of, scale_of
 from edgekit.codegen.kernels.typed import source_of, unsupported
@@ -25,7 +25,7 @@ def lower_softmax(op: Op, settings: Settings) -> Call:
         raise unsupported(op, source)
     table = exponentials(float(op.options.beta), scale_of(source), op)
     depth = source.shape[-1]
-    fields = {
+    fields: dict[str, Field] = {
         "rows": source.size // depth,
         "depth": depth,
         "reach": len(table),
