@@ -23,6 +23,11 @@ KERNELS: Registry[Lower] = Registry(
             "int16 activations, int8 weights",
         ),
         "RESHAPE": (f"{_HERE}.reshape:lower_reshape", "the same memory under another shape"),
+        "TRANSPOSE_CONV": (f"{_HERE}.transpose_conv:lower_transpose_conv", "transposed convolutions"),
+        "TRANSPOSE_CONV/int16": (
+            f"{_HERE}.transpose_conv:lower_transpose_conv_s16",
+            "int16 activations, int8 weights",
+        ),
     },
 )
 
