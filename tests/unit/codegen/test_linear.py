@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.codegen.call import Build, Rounding, Settings
+from edgekit.codegen.call import Build, Settings
 from tests.unit.codegen.host import assert_exact
 from tests.unit.codegen.linear_cases import Layers
 
