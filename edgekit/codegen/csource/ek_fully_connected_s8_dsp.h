@@ -16,7 +16,7 @@ EK_SHARED void ek_fully_connected_s8_dsp(const ek_fully_connected_s8_dsp_params 
                                          void *scratch) {
     const ek_matrix_s8 m = {p->weights, p->scales, p->words, p->channels, p->low, p->high, p->rounds_once};
     for (int32_t batch = 0; batch < p->batches; batch++, in += p->depth, out += p->channels) {
-        (void)ek_widen_s8_dsp(in, p->depth, (int32_t *)scratch, 1);
+        (void)ek_widen_one_s8_dsp(in, p->depth, (int32_t *)scratch);
         ek_matrix_one_s8_dsp(&m, (const int32_t *)scratch, out);
         if (p->low > -128 || p->high < 127) {
             ek_clamp_s8(out, p->channels, p->low, p->high);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekit.codegen.call import Build, Call, Constant, Settings
-from edgekit.codegen.kernels.conv_dsp import conv_dsp, takes_conv
+from edgekit.codegen.kernels.conv_dsp import conv_dsp
 from edgekit.codegen.kernels.linear import Linear, linear_of
 from edgekit.codegen.kernels.window import Window, window_of
 from edgekit.graph.model import Op
@@ -13,9 +13,8 @@ def lower_conv(op: Op, settings: Settings) -> Call:
     """int8, one scale a channel."""
     layer = linear_of(op, channel_axis=0)
     window = window_of(op, layer.source, (layer.weights.shape[1], layer.weights.shape[2]))
-    if settings.build is not Build.PORTABLE and takes_conv(layer):
-        return conv_dsp(op, layer, window, geometry(layer, window))
-    return portable(op, layer, window)
+    fast = None if settings.build is Build.PORTABLE else conv_dsp(op, layer, window, geometry(layer, window))
+    return fast or portable(op, layer, window)
 
 
 def portable(op: Op, layer: Linear, window: Window) -> Call:

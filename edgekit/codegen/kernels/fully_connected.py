@@ -6,16 +6,15 @@ from edgekit.codegen.call import Build, Call, Constant, Rounding, Settings
 from edgekit.codegen.kernels.conv import per_channel
 from edgekit.codegen.kernels.fully_connected_dsp import fully_connected_dsp
 from edgekit.codegen.kernels.linear import Linear, linear_of
-from edgekit.codegen.kernels.matrix_dsp import fits_matrix
 from edgekit.graph.model import Op
 
 
 def lower_fully_connected(op: Op, settings: Settings) -> Call:
     """int8, one scale or one a channel."""
     layer = linear_of(op, channel_axis=0)
-    if settings.build is not Build.PORTABLE and fits_matrix(layer):
-        return fully_connected_dsp(op, layer, settings.rounding is Rounding.LITERT)
-    return portable(op, layer, settings)
+    rounds_once = settings.rounding is Rounding.LITERT
+    fast = None if settings.build is Build.PORTABLE else fully_connected_dsp(op, layer, rounds_once)
+    return fast or portable(op, layer, settings)
 
 
 def portable(op: Op, layer: Linear, settings: Settings) -> Call:

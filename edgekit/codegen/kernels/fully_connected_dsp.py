@@ -8,10 +8,12 @@ from edgekit.codegen.kernels.matrix_dsp import matrix_fields
 from edgekit.graph.model import Op
 
 
-def fully_connected_dsp(op: Op, layer: Linear, rounds_once: bool) -> Call:
-    """One input vector at a time: widened, then multiplied by all outputs' weights."""
+def fully_connected_dsp(op: Op, layer: Linear, rounds_once: bool) -> Call | None:
+    """One input vector at a time: widened, then multiplied by all outputs' weights. None where plain C has to do."""
     outputs, depth = layer.weights.shape
     matrix = matrix_fields(layer, depth, rounds_once)
+    if matrix is None:
+        return None
     words = matrix["words"]
     batches = layer.source.size // depth
     assert isinstance(words, int)

@@ -43,6 +43,11 @@ class Window:
     rows: Axis
     columns: Axis
 
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether output pixels are made of the input pixel at the same place and of nothing else."""
+        return all(axis.kernel == axis.stride == 1 and axis.input == axis.output for axis in (self.rows, self.columns))
+
     def access(self) -> Rows:
         """Which input rows an output row needs."""
         return Rows(self.rows.stride, self.rows.before, self.rows.extent)
