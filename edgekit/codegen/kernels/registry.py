@@ -28,6 +28,7 @@ KERNELS: Registry[Lower] = Registry(
             f"{_HERE}.transpose_conv:lower_transpose_conv_s16",
             "int16 activations, int8 weights",
         ),
+        "UNIDIRECTIONAL_SEQUENCE_LSTM": (f"{_HERE}.lstm:lower_lstm", "plain LSTM that keeps its state"),
     },
 )
 
