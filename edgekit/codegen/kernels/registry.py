@@ -13,6 +13,7 @@ _HERE = "edgekit.codegen.kernels"
 KERNELS: Registry[Lower] = Registry(
     "kernel",
     {
+        "BATCH_MATMUL": (f"{_HERE}.batch_matmul:lower_batch_matmul", "products of matrices, int8, int16 and float32"),
         "CONV_2D": (f"{_HERE}.conv:lower_conv", "convolutions, dilated and grouped ones too"),
         "CONV_2D/int16": (f"{_HERE}.conv_s16:lower_conv_s16", "int16 activations, int8 weights"),
         "DEPTHWISE_CONV_2D": (f"{_HERE}.depthwise:lower_depthwise", "depthwise convolutions with any multiplier"),
@@ -23,6 +24,7 @@ KERNELS: Registry[Lower] = Registry(
             "int16 activations, int8 weights",
         ),
         "RESHAPE": (f"{_HERE}.reshape:lower_reshape", "the same memory under another shape"),
+        "SVDF": (f"{_HERE}.svdf:lower_svdf", "filters that remember"),
         "TRANSPOSE_CONV": (f"{_HERE}.transpose_conv:lower_transpose_conv", "transposed convolutions"),
         "TRANSPOSE_CONV/int16": (
             f"{_HERE}.transpose_conv:lower_transpose_conv_s16",
