@@ -14,6 +14,8 @@ KERNELS: Registry[Lower] = Registry(
     "kernel",
     {
         "BATCH_MATMUL": (f"{_HERE}.batch_matmul:lower_batch_matmul", "products of matrices, int8, int16 and float32"),
+        "ADD": (f"{_HERE}.add:lower_add", "sums, an operand repeated or constant too"),
+        "AVERAGE_POOL_2D": (f"{_HERE}.pool:lower_average_pool", "means of a window"),
         "CONV_2D": (f"{_HERE}.conv:lower_conv", "convolutions, dilated and grouped ones too"),
         "CONV_2D/int16": (f"{_HERE}.conv_s16:lower_conv_s16", "int16 activations, int8 weights"),
         "DEPTHWISE_CONV_2D": (f"{_HERE}.depthwise:lower_depthwise", "depthwise convolutions with any multiplier"),
@@ -23,8 +25,11 @@ KERNELS: Registry[Lower] = Registry(
             f"{_HERE}.fully_connected_s16:lower_fully_connected_s16",
             "int16 activations, int8 weights",
         ),
+        "MAX_POOL_2D": (f"{_HERE}.pool:lower_max_pool", "the greatest of a window"),
         "RESHAPE": (f"{_HERE}.reshape:lower_reshape", "the same memory under another shape"),
         "SVDF": (f"{_HERE}.svdf:lower_svdf", "filters that remember"),
+        "SOFTMAX": (f"{_HERE}.softmax:lower_softmax", "along the last axis"),
+        "SUB": (f"{_HERE}.add:lower_sub", "differences, an operand repeated or constant too"),
         "TRANSPOSE_CONV": (f"{_HERE}.transpose_conv:lower_transpose_conv", "transposed convolutions"),
         "TRANSPOSE_CONV/int16": (
             f"{_HERE}.transpose_conv:lower_transpose_conv_s16",
