@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgekit.codegen.call import Call, Lower, Settings
+from edgekit.codegen.kernels.registry_f32 import FLOAT_KERNELS
 from edgekit.core.errors import ModelError
 from edgekit.core.registry import Registry
 from edgekit.graph.model import Op
@@ -36,6 +37,7 @@ KERNELS: Registry[Lower] = Registry(
             "int16 activations, int8 weights",
         ),
         "UNIDIRECTIONAL_SEQUENCE_LSTM": (f"{_HERE}.lstm:lower_lstm", "plain LSTM that keeps its state"),
+        **FLOAT_KERNELS,
     },
 )
 
