@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgekit.codegen.call import Call, Lower, Settings
+from edgekit.codegen.kernels.registry_f32 import FLOAT_KERNELS
 from edgekit.core.errors import ModelError
 from edgekit.core.registry import Registry
 from edgekit.graph.model import Op
@@ -13,6 +14,7 @@ _HERE = "edgekit.codegen.kernels"
 KERNELS: Registry[Lower] = Registry(
     "kernel",
     {
+        "BATCH_MATMUL": (f"{_HERE}.batch_matmul:lower_batch_matmul", "products of matrices, int8, int16 and float32"),
         "ADD": (f"{_HERE}.add:lower_add", "sums, an operand repeated or constant too"),
         "AVERAGE_POOL_2D": (f"{_HERE}.pool:lower_average_pool", "means of a window"),
         "CONV_2D": (f"{_HERE}.conv:lower_conv", "convolutions, dilated and grouped ones too"),
@@ -39,6 +41,7 @@ KERNELS: Registry[Lower] = Registry(
         "NOT_EQUAL": (f"{_HERE}.compare:lower_compare", "comparisons, an operand repeated or constant too"),
         "PRELU": (f"{_HERE}.prelu:lower_prelu", "a slope for negative values, one or one a channel"),
         "RESHAPE": (f"{_HERE}.reshape:lower_reshape", "the same memory under another shape"),
+        "SVDF": (f"{_HERE}.svdf:lower_svdf", "filters that remember"),
         "SOFTMAX": (f"{_HERE}.softmax:lower_softmax", "along the last axis"),
         "SUB": (f"{_HERE}.add:lower_sub", "differences, an operand repeated or constant too"),
         "TRANSPOSE_CONV": (f"{_HERE}.transpose_conv:lower_transpose_conv", "transposed convolutions"),
@@ -46,6 +49,8 @@ KERNELS: Registry[Lower] = Registry(
             f"{_HERE}.transpose_conv:lower_transpose_conv_s16",
             "int16 activations, int8 weights",
         ),
+        "UNIDIRECTIONAL_SEQUENCE_LSTM": (f"{_HERE}.lstm:lower_lstm", "plain LSTM that keeps its state"),
+        **FLOAT_KERNELS,
     },
 )
 
