@@ -148,6 +148,16 @@ class ImportCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class PartFacts:
+    """A folder of the bundle beside the model: what it is, its numbers, and what is missing or must be known."""
+
+    folder: str
+    title: str
+    facts: tuple[Fact, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """One model built for one target."""
 
@@ -160,6 +170,7 @@ class Report:
     layers: tuple[LayerRow, ...] = ()
     operators: tuple[OperatorRow, ...] = ()
     memory: MemoryFacts | None = None
+    parts: tuple[PartFacts, ...] = ()
     measurements: tuple[Measurement, ...] = ()
     gates: tuple[Gate, ...] = ()
     import_check: ImportCheck | None = None

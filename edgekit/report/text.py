@@ -21,7 +21,7 @@ from edgekit.report.device_words import (
     task_words,
     throttled_words,
 )
-from edgekit.report.model import Index, Level, Report, StepRow
+from edgekit.report.model import Index, Level, PartFacts, Report, StepRow
 from edgekit.report.words import (
     NO_VALUE,
     certainty_words,
@@ -77,6 +77,7 @@ def render_text(report: Report, colour: bool = False, width: int = WIDTH) -> str
         *(_measurement_table(m, width) for m in report.measurements),
         _layers(report),
         _operators(report, paint, width),
+        *(_part(part, width) for part in report.parts),
         gates_table(report.gates, paint),
         pairs([("note", warning) for warning in report.warnings], width),
     ]
@@ -252,6 +253,12 @@ def profile_table(measurement: Measurement, limit: int = 10) -> str:
 
 def _share(part: float, whole: float) -> str:
     return f"{100 * part / whole:.0f} %" if whole else NO_VALUE
+
+
+def _part(part: PartFacts, width: int) -> str:
+    """A folder of the bundle, in its numbers."""
+    rows = [(fact.label, fact.value) for fact in part.facts] + [("note", note) for note in part.notes]
+    return f"{safe(part.folder)}/ for {safe(part.title)}\n{pairs(rows, width)}".rstrip()
 
 
 def _layers(report: Report) -> str:

@@ -1,0 +1,107 @@
+"""A microcontroller's bundle: `tflm/` for TensorFlow Lite Micro, `c/` for no runtime at all, `ethosu/` for an NPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.bundle.ethosu import pack_ethosu, unit_of
+from edgekit.bundle.golden import Golden
+from edgekit.bundle.packed import PackJob, Part, in_folder
+from edgekit.bundle.tflm import pack_tflm
+from edgekit.codegen.call import Settings
+from edgekit.codegen.generate import Generated, generate
+from edgekit.codegen.project import Project, build_for, constant_bytes, project_files
+from edgekit.core.errors import ModelError
+from edgekit.core.units import format_bytes, format_count
+from edgekit.graph.model import Port, Tensor
+from edgekit.targets.target import RuntimeKind
+
+FOLDER = "c"
+_TITLE = "edgekit C"
+
+
+def pack_mcu(job: PackJob) -> tuple[Part, ...]:
+    """Every part that the target has a use for. Raises ModelError where its runtime is C and there is none."""
+    parts = [pack_tflm(job), pack_c(job)]
+    if (unit := unit_of(job.target)) is not None:
+        parts.append(pack_ethosu(job, unit))
+    return tuple(parts)
+
+
+def settings_of(job: PackJob) -> Settings:
+    """For what the C is generated."""
+    return Settings(build_for(job.target), job.optimize, job.rounding)
+
+
+def pack_c(job: PackJob) -> Part:
+    """The generated sources and what wraps them, or the sentence on why there are none."""
+    settings = settings_of(job)
+    try:
+        generated = generate(job.model, settings)
+    except ModelError as error:
+        if job.target.runtime is RuntimeKind.C:
+            raise
+        return Part(FOLDER, _TITLE, notes=(f"The bundle has no {FOLDER}/: {error.message}",))
+    project = Project(
+        name=job.name,
+        target=job.target,
+        generated=generated,
+        settings=settings,
+        inputs=_with_samples(job.model.main.inputs, job.model.inputs(), job.golden.inputs if job.golden else {}),
+        outputs=_with_samples(job.model.main.outputs, job.model.outputs(), job.golden.outputs if job.golden else {}),
+    )
+    files = in_folder(FOLDER, {**generated.files, **project_files(project)})
+    return Part(FOLDER, _TITLE, files, _record(generated, settings), _facts(generated, settings))
+
+
+def in_graph_order(tensors: list[Tensor], ports: list[Port], arrays: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The arrays of named ports, in the order in which the graph lists the tensors."""
+    names = [next(port.name for port in ports if port.tensor is tensor) for tensor in tensors]
+    return tuple(arrays[name] for name in names)
+
+
+def sources(parts: tuple[Part, ...]) -> dict[str, bytes]:
+    """The generated C alone, name -> content: what a compiler needs. Empty where there is none."""
+    found = {path: data for part in parts if part.folder == FOLDER for path, data in part.files.items()}
+    names = {path: path.removeprefix(f"{FOLDER}/") for path in found}
+    return {name: found[path] for path, name in names.items() if "/" not in name and name.endswith((".c", ".h"))}
+
+
+def golden_inputs(job: PackJob, golden: Golden) -> tuple[NDArray[Any], ...]:
+    """The golden inputs in the graph's order, each (samples, *shape)."""
+    return in_graph_order(job.model.main.inputs, job.model.inputs(), golden.inputs)
+
+
+def _with_samples(
+    tensors: list[Tensor], ports: list[Port], arrays: Mapping[str, NDArray[Any]]
+) -> tuple[tuple[Tensor, NDArray[np.generic] | None], ...]:
+    if not arrays:
+        return tuple((tensor, None) for tensor in tensors)
+    found = in_graph_order(tensors, ports, arrays)
+    return tuple((tensor, array[0]) for tensor, array in zip(tensors, found, strict=True))
+
+
+def _record(generated: Generated, settings: Settings) -> dict[str, object]:
+    return {
+        "build": settings.build.value,
+        "optimize": settings.optimize.value,
+        "rounding": settings.rounding.value,
+        "arena_bytes": generated.plan.arena_bytes,
+        "constant_bytes": constant_bytes(generated),
+        "macs": generated.macs,
+        "layers": len(generated.plan.calls),
+    }
+
+
+def _facts(generated: Generated, settings: Settings) -> tuple[tuple[str, str], ...]:
+    return (
+        ("kernels", f"{settings.build.value}, for {settings.optimize.value}, rounding as {settings.rounding.value}"),
+        ("arena", format_bytes(generated.plan.arena_bytes)),
+        ("constants", format_bytes(constant_bytes(generated))),
+        ("MACs", format_count(generated.macs)),
+        ("layers", str(len(generated.plan.calls))),
+    )
