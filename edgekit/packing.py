@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
-from numpy.typing import NDArray
-
-from edgekit.bundle.golden import Golden
+from edgekit.bundle.golden import Golden, by_name
 from edgekit.bundle.manifest import GoldenSpec
-from edgekit.bundle.mcu import FOLDER, golden_inputs, sources
+from edgekit.bundle.mcu import FOLDER, sources
 from edgekit.bundle.packed import PackJob, Part, sentence
 from edgekit.bundle.packers import PACKERS
 from edgekit.core.errors import MissingError, ModelError
-from edgekit.graph.model import Model
 from edgekit.job import Artifact, Job
 from edgekit.measure.parity import judge_parity
 from edgekit.runtime.litert import Kernels
 from edgekit.verify.host_c import run_on_host
 
-Array = NDArray[Any]
 NOT_CHECKED = "not checked on this machine"
 
 
@@ -37,10 +32,10 @@ def _checked(part: Part, pack: PackJob, golden: tuple[Golden, GoldenSpec] | None
     if golden is None:
         return _with_check(part, {"state": NOT_CHECKED}, f"{NOT_CHECKED}: there are no golden samples")
     try:
-        found = run_on_host(sources((part,)), golden_inputs(pack, golden[0]), pack.model.main.outputs)
+        found = run_on_host(sources((part,)), pack.inputs, pack.model.main.outputs)
     except MissingError as error:
         return _with_check(part, {"state": NOT_CHECKED}, f"{NOT_CHECKED}: {sentence(error)}")
-    named = _named(pack.model, found.outputs)
+    named = by_name(pack.model.main.outputs, pack.model.outputs(), found.outputs)
     parity = judge_parity(golden[0].outputs, named, golden[1].bounds, Kernels.REFERENCE.value)
     if not parity.passed:
         raise ModelError(
@@ -51,12 +46,6 @@ def _checked(part: Part, pack: PackJob, golden: tuple[Golden, GoldenSpec] | None
     exact = "bit-exact" if parity.bound == 0 else f"largest difference {parity.max_difference:.3g}"
     record = {"state": "passed", "samples": count, "worst": parity.max_difference, "compiler": found.compiler}
     return _with_check(part, record, f"{exact} on {count} golden samples, compiled by {found.compiler}")
-
-
-def _named(model: Model, outputs: tuple[Array, ...]) -> dict[str, Array]:
-    """Outputs by the name of their port, from the graph's order."""
-    by_tensor = dict(zip(map(id, model.main.outputs), outputs, strict=True))
-    return {port.name: by_tensor[id(port.tensor)] for port in model.outputs()}
 
 
 def _with_check(part: Part, record: dict[str, object], words: str) -> Part:

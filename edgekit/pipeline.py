@@ -20,12 +20,13 @@ from typing import TypeVar
 import numpy as np
 
 from edgekit.apart import keep_apart
-from edgekit.bundle.golden import Golden, make_golden
+from edgekit.bundle.golden import Golden, make_golden, make_tflm_golden
 from edgekit.bundle.manifest import DatasetRef, GoldenSpec, Provenance, SourceRef, TargetRef
 from edgekit.bundle.measured import add_measurement
 from edgekit.bundle.packed import Part
 from edgekit.bundle.versions import versions
 from edgekit.bundle.write import BundleContent, write_bundle
+from edgekit.codegen.call import Rounding
 from edgekit.compress.registry import STEPS
 from edgekit.compressing import compress_stage
 from edgekit.core.errors import EdgekitError
@@ -125,7 +126,7 @@ def draft_for_target(job: Job) -> Draft:
     job, result = replace(job, recipe=found.recipe), found.result
     require_support(result.model, job.target)
     verification = verify_stage(job, result)
-    golden = job.once.get("golden", result, lambda: golden_stage(job, result))
+    golden = job.once.get(f"golden {_rounding(job).value}", result, lambda: golden_stage(job, result))
     layers = job.once.get("layers", result, lambda: layer_stage(job, result))
     parts = pack_stage(job, result, golden)
     content = _with_parts(_content(job, result, verification, golden), parts)
@@ -240,7 +241,13 @@ def golden_stage(job: Job, result: Artifact) -> tuple[Golden, GoldenSpec] | None
     binding = _any_binding(job)
     if binding is None:
         return None
-    return make_golden(result.data, job.source.artifact.data, binding.feeds(GOLDEN_SAMPLES))
+    made = make_golden(result.data, job.source.artifact.data, binding.feeds(GOLDEN_SAMPLES))
+    return make_tflm_golden(result.data, made[0]) if _rounding(job) is Rounding.TFLM else made
+
+
+def _rounding(job: Job) -> Rounding:
+    """Whose FULLY_CONNECTED the target computes: only microcontrollers may round as TFLM does."""
+    return job.request.rounding if job.target.kind is Kind.MCU else Rounding.LITERT
 
 
 def index_of(request: BuildRequest, results: tuple[TargetResult, ...]) -> Index:

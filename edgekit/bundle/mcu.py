@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
 from edgekit.bundle.ethosu import pack_ethosu, unit_of
-from edgekit.bundle.golden import Golden
+from edgekit.bundle.golden import Array
 from edgekit.bundle.packed import PackJob, Part, in_folder
 from edgekit.bundle.tflm import pack_tflm
 from edgekit.codegen.call import Settings
 from edgekit.codegen.generate import Generated, generate
-from edgekit.codegen.project import Project, build_for, constant_bytes, project_files
+from edgekit.codegen.project import PortSample, Project, build_for, constant_bytes, project_files
 from edgekit.core.errors import ModelError
 from edgekit.core.units import format_bytes, format_count
-from edgekit.graph.model import Port, Tensor
+from edgekit.graph.tensor import Tensor
 from edgekit.targets.target import RuntimeKind
 
 FOLDER = "c"
@@ -51,17 +45,11 @@ def pack_c(job: PackJob) -> Part:
         target=job.target,
         generated=generated,
         settings=settings,
-        inputs=_with_samples(job.model.main.inputs, job.model.inputs(), job.golden.inputs if job.golden else {}),
-        outputs=_with_samples(job.model.main.outputs, job.model.outputs(), job.golden.outputs if job.golden else {}),
+        inputs=_first(job.model.main.inputs, job.inputs),
+        outputs=_first(job.model.main.outputs, job.outputs),
     )
     files = in_folder(FOLDER, {**generated.files, **project_files(project)})
     return Part(FOLDER, _TITLE, files, _record(generated, settings), _facts(generated, settings))
-
-
-def in_graph_order(tensors: list[Tensor], ports: list[Port], arrays: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The arrays of named ports, in the order in which the graph lists the tensors."""
-    names = [next(port.name for port in ports if port.tensor is tensor) for tensor in tensors]
-    return tuple(arrays[name] for name in names)
 
 
 def sources(parts: tuple[Part, ...]) -> dict[str, bytes]:
@@ -71,18 +59,11 @@ def sources(parts: tuple[Part, ...]) -> dict[str, bytes]:
     return {name: found[path] for path, name in names.items() if "/" not in name and name.endswith((".c", ".h"))}
 
 
-def golden_inputs(job: PackJob, golden: Golden) -> tuple[NDArray[Any], ...]:
-    """The golden inputs in the graph's order, each (samples, *shape)."""
-    return in_graph_order(job.model.main.inputs, job.model.inputs(), golden.inputs)
-
-
-def _with_samples(
-    tensors: list[Tensor], ports: list[Port], arrays: Mapping[str, NDArray[Any]]
-) -> tuple[tuple[Tensor, NDArray[np.generic] | None], ...]:
+def _first(tensors: list[Tensor], arrays: tuple[Array, ...]) -> tuple[PortSample, ...]:
+    """Each tensor with its values in the first golden sample."""
     if not arrays:
-        return tuple((tensor, None) for tensor in tensors)
-    found = in_graph_order(tensors, ports, arrays)
-    return tuple((tensor, array[0]) for tensor, array in zip(tensors, found, strict=True))
+        return tuple(PortSample(tensor) for tensor in tensors)
+    return tuple(PortSample(tensor, array[0]) for tensor, array in zip(tensors, arrays, strict=True))
 
 
 def _record(generated: Generated, settings: Settings) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from edgekit.bundle.golden import Golden
+from edgekit.bundle.golden import Array, Golden, in_graph_order
 from edgekit.codegen.call import Optimize, Rounding
 from edgekit.core.errors import EdgekitError
 from edgekit.core.records import JsonObject
@@ -30,6 +30,16 @@ class PackJob:
     optimize: Optimize = Optimize.SPEED
     rounding: Rounding = Rounding.LITERT
     golden: Golden | None = None
+
+    @property
+    def inputs(self) -> tuple[Array, ...]:
+        """The golden inputs in the graph's order, each (samples, *shape); empty without any."""
+        return in_graph_order(self.model.main.inputs, self.model.inputs(), self.golden.inputs) if self.golden else ()
+
+    @property
+    def outputs(self) -> tuple[Array, ...]:
+        """The golden outputs, likewise."""
+        return in_graph_order(self.model.main.outputs, self.model.outputs(), self.golden.outputs) if self.golden else ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

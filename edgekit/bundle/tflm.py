@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from edgekit.bundle.packed import PackJob, Part, in_folder, sentence
+from edgekit.codegen.call import Rounding
 from edgekit.core.errors import MissingError, ModelError
 from edgekit.core.files import sha256_bytes
 from edgekit.core.units import format_bytes
@@ -32,18 +35,44 @@ def pack_tflm(job: PackJob) -> Part:
         "arena.h": arena_header(found),
         "main.cc": _MAIN,
     }
-    record = {"arena_bytes": found.arena_bytes, "tflite_micro": found.version} if found else {}
-    facts = (("arena", f"at most {format_bytes(found.arena_bytes)} with its reference kernels"),) if found else ()
     texts = {name: text.encode() for name, text in files.items()}
-    return Part(FOLDER, _TITLE, in_folder(FOLDER, texts), record, facts, notes)
+    return Part(FOLDER, _TITLE, in_folder(FOLDER, texts), _record(job, found), _facts(job, found), notes)
 
 
 def _tried(job: PackJob) -> tuple[TflmRun | None, tuple[str, ...]]:
-    """What TFLM needs for the model, or the sentence on why that is not known."""
+    """What TFLM needs for the model and gives for the golden samples, or the sentence on why that is not known."""
     try:
-        return run_tflm(job.data), ()
+        return run_tflm(job.data, job.inputs), ()
     except (MissingError, ModelError) as error:
         return None, (f"The size of TFLM's arena is not known: {sentence(error)}",)
+
+
+def _record(job: PackJob, found: TflmRun | None) -> dict[str, object]:
+    if found is None:
+        return {}
+    record: dict[str, object] = {"arena_bytes": found.arena_bytes, "tflite_micro": found.version}
+    return {**record, "samples": len(found.outputs[0]), "worst": _worst(job, found)} if found.outputs else record
+
+
+def _facts(job: PackJob, found: TflmRun | None) -> tuple[tuple[str, str], ...]:
+    if found is None:
+        return ()
+    arena = ("arena", f"{format_bytes(found.arena_bytes)} at most, with its reference kernels (found on x86-64)")
+    if not found.outputs:
+        return (arena,)
+    worst, count = _worst(job, found), len(found.outputs[0])
+    unit = " steps" if all(array.dtype.kind in "iu" for array in job.outputs) else ""
+    words = f"up to {worst:.3g}{unit} from the {count} golden samples" if worst else f"equal to {count} golden samples"
+    if worst and job.rounding is Rounding.LITERT and "FULLY_CONNECTED" in operators(job.model):
+        words += ": its FULLY_CONNECTED rounds twice (--rounding tflm makes samples and C that do)"
+    return (arena, ("outputs", words))
+
+
+def _worst(job: PackJob, found: TflmRun) -> float:
+    """The largest difference of TFLM's outputs from the golden ones; infinite where one is no number."""
+    pairs = zip(job.outputs, found.outputs, strict=True)
+    worst = (np.max(np.abs(a.astype(np.float64) - b.reshape(a.shape)), initial=0.0) for a, b in pairs)
+    return float(np.nan_to_num(max(worst, default=0.0), nan=np.inf, posinf=np.inf))
 
 
 def operators(model: Model) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,26 +25,34 @@ _BUILDS = {Build.PORTABLE: "plain C", Build.DSP: "Arm's DSP instructions", Build
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PortSample:
+    """An input or output with its values in one golden sample, None without any."""
+
+    tensor: Tensor
+    values: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Project:
     """What the wrappings are made from.
 
     Attributes:
         name: what the model is called.
         target: for which the C was generated.
-        samples: input and output tensors with their values in one golden sample, in order; empty without any.
+        inputs, outputs: in the graph's order.
     """
 
     name: str
     target: Target
     generated: Generated
     settings: Settings
-    inputs: tuple[tuple[Tensor, NDArray[np.generic] | None], ...]
-    outputs: tuple[tuple[Tensor, NDArray[np.generic] | None], ...]
+    inputs: tuple[PortSample, ...]
+    outputs: tuple[PortSample, ...]
 
     @property
     def has_sample(self) -> bool:
         """Whether the example has something to compare with."""
-        return all(values is not None for _, values in (*self.inputs, *self.outputs))
+        return all(port.values is not None for port in (*self.inputs, *self.outputs))
 
 
 def build_for(target: Target) -> Build:
@@ -113,9 +122,9 @@ def _readme(project: Project) -> str:
         macs=generated.macs,
         layers=len(generated.plan.calls),
         ports="".join(
-            _port(what, number, tensor)
+            _port(what, number, port.tensor)
             for what, side in (("input", project.inputs), ("output", project.outputs))
-            for number, (tensor, _) in enumerate(side)
+            for number, port in enumerate(side)
         ),
         make=make,
     )
@@ -135,8 +144,8 @@ def _golden(project: Project) -> str:
     arrays, lists = [], []
     for what, side in (("input", project.inputs), ("output", project.outputs)):
         names = []
-        for number, (_, values) in enumerate(side):
-            arrays.append(_bytes(f"golden_{what}_{number}", np.asarray(values).tobytes()))
+        for number, port in enumerate(side):
+            arrays.append(_bytes(f"golden_{what}_{number}", np.asarray(port.values).tobytes()))
             names.append(f"golden_{what}_{number}")
         lists.append(f"static const unsigned char *const golden_{what}s[] = {{{', '.join(names)}}};\n")
     return "/* One golden sample of the bundle: inputs, and the outputs that must come of them. */\n\n" + "".join(
