@@ -8,8 +8,11 @@ from edgekit.bundle.packed import PackJob, Part, in_folder
 from edgekit.bundle.tflm import pack_tflm
 from edgekit.codegen.call import Settings
 from edgekit.codegen.generate import Generated, generate
+from edgekit.codegen.plan.picture import picture_of
+from edgekit.codegen.plan.plan import Plan
 from edgekit.codegen.project import PortSample, Project, build_for, constant_bytes, project_files
 from edgekit.core.errors import ModelError
+from edgekit.core.records import to_record
 from edgekit.core.units import format_bytes, format_count
 from edgekit.graph.tensor import Tensor
 from edgekit.targets.target import RuntimeKind
@@ -49,7 +52,9 @@ def pack_c(job: PackJob) -> Part:
         outputs=_first(job.model.main.outputs, job.outputs),
     )
     files = in_folder(FOLDER, {**generated.files, **project_files(project)})
-    return Part(FOLDER, _TITLE, files, _record(generated, settings), _facts(generated, settings))
+    picture = picture_of(generated.plan)
+    record = {**_record(generated, settings), "arena": to_record(picture)}
+    return Part(FOLDER, _TITLE, files, record, _facts(generated, settings), picture=picture)
 
 
 def sources(parts: tuple[Part, ...]) -> dict[str, bytes]:
@@ -81,8 +86,14 @@ def _record(generated: Generated, settings: Settings) -> dict[str, object]:
 def _facts(generated: Generated, settings: Settings) -> tuple[tuple[str, str], ...]:
     return (
         ("kernels", f"{settings.build.value}, for {settings.optimize.value}, rounding as {settings.rounding.value}"),
-        ("arena", format_bytes(generated.plan.arena_bytes)),
+        ("arena", _arena_words(generated.plan)),
         ("constants", format_bytes(constant_bytes(generated))),
         ("MACs", format_count(generated.macs)),
         ("layers", str(len(generated.plan.calls))),
     )
+
+
+def _arena_words(plan: Plan) -> str:
+    """The arena's size, and how far it is from the least that can be."""
+    bound = ", which is proven the least" if plan.is_optimal else f", at most {format_bytes(plan.gap_bytes)} too many"
+    return f"{format_bytes(plan.arena_bytes)}{bound}; {format_bytes(plan.naive_bytes)} without sharing memory"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from edgekit.bundle.golden import Array, Golden, in_graph_order
 from edgekit.codegen.call import Optimize, Rounding
+from edgekit.codegen.plan.picture import ArenaPicture
 from edgekit.core.errors import EdgekitError
 from edgekit.core.records import JsonObject
 from edgekit.graph.model import Model
@@ -53,6 +54,7 @@ class Part:
         record: its numbers, for the manifest's details.
         facts: the same for people, label and words.
         notes: what is missing or must be known, a sentence each.
+        picture: the arena of the generated C over time, for the report to draw.
         error: why the part is not there, where the target is little without it: the bundle is kept, the build fails.
     """
 
@@ -62,6 +64,7 @@ class Part:
     record: JsonObject = field(default_factory=dict)
     facts: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    picture: ArenaPicture | None = None
     error: EdgekitError | None = None
 
 

@@ -153,8 +153,8 @@ _MAIN = """\
 /* Runs the model once with TensorFlow Lite Micro. To check a port, copy an input of the bundle's golden.npz into the
  * input tensor and compare the output tensor with the output beside it; c/examples/golden.h has the first as C arrays.
  */
-#include <cstdint>
-#include <cstring>
+#include <stdint.h>
+#include <string.h>
 
 #include "arena.h"
 #include "model.h"
@@ -179,7 +179,7 @@ int main() {
     if (interpreter.AllocateTensors() != kTfLiteOk) return 3;
 
     TfLiteTensor* input = interpreter.input(0);
-    std::memset(input->data.raw, 0, input->bytes);
+    memset(input->data.raw, 0, input->bytes);
     if (interpreter.Invoke() != kTfLiteOk) return 4;
 
     const TfLiteTensor* output = interpreter.output(0);

@@ -71,6 +71,7 @@ def assemble(parts: Parts) -> Report:
         operators=operator_rows(parts.result, parts.target),
         memory=MemoryFacts(peak.bytes, peak.op_name),
         parts=tuple(_part_facts(part) for part in parts.parts),
+        arena=next((part.picture for part in parts.parts if part.picture), None),
         measurements=parts.measurements,
         gates=parts.gates,
         import_check=_import_check(parts),

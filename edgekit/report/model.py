@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from edgekit.codegen.plan.picture import ArenaPicture
 from edgekit.measure.gates import Gate
 from edgekit.measure.measurement import Measurement
 
@@ -171,6 +172,7 @@ class Report:
     operators: tuple[OperatorRow, ...] = ()
     memory: MemoryFacts | None = None
     parts: tuple[PartFacts, ...] = ()
+    arena: ArenaPicture | None = None
     measurements: tuple[Measurement, ...] = ()
     gates: tuple[Gate, ...] = ()
     import_check: ImportCheck | None = None

@@ -102,8 +102,8 @@ def render_measurement(
     return "\n\n".join(part for part in parts if part)
 
 
-def render_targets(index: Index, colour: bool = False) -> str:
-    """One line for each target of a build."""
+def render_targets(index: Index, colour: bool = False, width: int = WIDTH) -> str:
+    """One line for each target of a build, and what its bundle lacks."""
     paint = Paint(colour)
     rows = []
     for report in (entry.report for entry in index.entries):
@@ -112,7 +112,10 @@ def render_targets(index: Index, colour: bool = False) -> str:
         p90 = p90_words(report.measurements)
         size = format_bytes(report.size.after_bytes)
         rows.append((safe(report.target.name), size, safe(accuracy), p90, paint(safe(verdict_words(report)), state)))
-    return columns(("target", "size", "accuracy", "p90", "gates"), rows, "<>>><")
+    table = columns(("target", "size", "accuracy", "p90", "gates"), rows, "<>>><")
+    reports = [entry.report for entry in index.entries]
+    remarks = [(r.target.name, note) for r in reports for part in r.parts for note in part.notes]
+    return f"{table}\n{pairs(remarks, width)}".rstrip()
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> str:

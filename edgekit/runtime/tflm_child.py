@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import numpy as np
 
 from edgekit.core.errors import ModelError
 
+_SOURCE_FILE = re.compile(r"^\S+\.(cc|h)\S* ")
 _STEP_BYTES = 16
 _FIRST_BYTES = 1 << 16
 _MOST_BYTES = 1 << 30
@@ -40,12 +44,23 @@ def least_arena(model: bytes) -> int:
 
 
 def refusal(model: bytes, arena_bytes: int) -> str | None:
-    """Why TFLM does not set the model up and run it in so many bytes, or None where it does."""
-    try:
-        interpreter(model, arena_bytes).invoke()
-    except (RuntimeError, ValueError) as error:
-        return str(error).strip()
-    return None
+    """Why TFLM does not set the model up and run it in so many bytes, or None where it does.
+
+    The reason is the first line that it writes to standard error; its exception says no more than that it failed.
+    """
+    with tempfile.TemporaryFile() as file:
+        kept = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            interpreter(model, arena_bytes).invoke()
+            return None
+        except (RuntimeError, ValueError) as error:
+            file.seek(0)
+            lines = [line.strip() for line in file.read().decode(errors="replace").splitlines()]
+            return next((_SOURCE_FILE.sub("", line) for line in lines if line), str(error).strip())
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def interpreter(model: bytes, arena_bytes: int) -> Any:
