@@ -16,6 +16,8 @@ EXTRAS = {
     "serial": ("serial",),
     "sign": ("cryptography",),
     "service": ("waitress",),
+    "tflm": ("tflite_micro",),
+    "vela": ("ethosu",),
 }
 """Extra of setup.cfg -> modules that it brings."""
 
