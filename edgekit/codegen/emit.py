@@ -57,10 +57,15 @@ def _is_own(call: Call, settings: Settings, total_macs: int) -> bool:
 def _constants(number: int, call: Call) -> str:
     """The arrays of a call, and its parameters."""
     arrays = "".join(
-        _array(f"ek_{number}_{name}", value) for name, value in call.fields.items() if isinstance(value, Constant)
+        _array(_array_name(number, name), value) for name, value in call.fields.items() if isinstance(value, Constant)
     )
     members = "".join(f"    .{name} = {_value(number, name, value)},\n" for name, value in call.fields.items())
     return f"{arrays}static const {call.function}_params ek_{number} = {{\n{members}}};\n\n"
+
+
+def _array_name(number: int, field: str) -> str:
+    """Of a member's array; members of a struct inside the parameters are "scale.bias"."""
+    return f"ek_{number}_{field.replace('.', '_')}"
 
 
 def _array(name: str, constant: Constant) -> str:
@@ -89,7 +94,7 @@ def literal(value: Any) -> str:
 
 def _value(number: int, name: str, value: Field) -> str:
     if isinstance(value, Constant):
-        return f"ek_{number}_{name}"
+        return _array_name(number, name)
     if isinstance(value, tuple):
         return "{" + ", ".join(literal(item) for item in value) + "}"
     return value if isinstance(value, str) else literal(value)
