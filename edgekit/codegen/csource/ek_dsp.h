@@ -17,7 +17,7 @@ static inline int32_t ek_smlad(int32_t a, int32_t b, int32_t c) { return __smlad
 static inline int32_t ek_sxtb16(int32_t x) { return __sxtb16(x); }
 
 /* x saturated to 8 bits. */
-static inline int32_t ek_ssat8(int32_t x) { return __ssat(x, 8); }
+static inline int32_t ek_ssat8(int32_t x) { return (int32_t)__ssat(x, 8); }
 
 /* ACLE has no names for the following. */
 
