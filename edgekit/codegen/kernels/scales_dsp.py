@@ -15,9 +15,12 @@ _MOST_SUM = 1 << 30
 """Sums are doubled in 32 bits."""
 
 
-def scales_dsp(layer: Linear, rounds_once: bool = False) -> NDArray[np.int32] | None:
-    """(channels, 4): twice the bias, mantissa, addend (half a step and the zero point), exponent. None where a channel
-    is not scaled down, or its sums are too large; channels that are constant whatever the input can always be had."""
+def scales_dsp(layer: Linear, rounds_once: bool = False, folded: bool = True) -> NDArray[np.int32] | None:
+    """(channels, 4): twice the bias, mantissa, addend (half a step and the zero point), exponent.
+
+    None where a channel is not scaled down, or its sums are too large; channels that are constant whatever the input
+    can always be had. The bias is the layer's own, for inputs less their zero point, where it is not `folded`.
+    """
     low, high = sums(by_channel(layer))
     least, most = layer.bias + low, layer.bias + high
     exponents = -layer.shifts.astype(np.int64)
@@ -28,7 +31,8 @@ def scales_dsp(layer: Linear, rounds_once: bool = False) -> NDArray[np.int32] | 
         return None
     shifts = np.where(in_range, exponents, 1)
     addends = (layer.output_zero_point << shifts) + (1 << (shifts - 1))
-    moving = np.stack([2 * layer.bias.astype(np.int64), layer.mantissas.astype(np.int64), addends, shifts], axis=1)
+    bias = layer.bias + (0 if folded else layer.input_zero_point * by_channel(layer).sum(1, np.int64))
+    moving = np.stack([2 * bias, layer.mantissas, addends, shifts], axis=1)
     still = np.stack([0 * bottom, 0 * bottom, 2 * bottom + 1, 0 * bottom + 1], axis=1)
     return np.where(in_range[:, None], moving, still).astype(np.int32)
 
