@@ -71,7 +71,7 @@ class Window:
         needed = np.minimum.accumulate(first[::-1])[::-1]
         written = np.arange(1, first.size + 1) * output_channels
         gaps = written - needed if reads_while_writing else written[:-1] - needed[1:]
-        return max(0, *gaps.tolist(), 0)
+        return max(0, int(gaps.max(initial=0)))
 
 
 def axis_of(source: int, output: int, kernel: int, stride: int, dilation: int, padding: Padding) -> Axis:
