@@ -122,10 +122,9 @@ static inline int32x4_t ek_mve_dot_one(const int8_t *x, const int8_t *weights, i
     return (int32x4_t){a, b, c, d};
 }
 
-/* Outputs of one window for (up to) four channels. */
-static inline void ek_mve_block_one(const int8_t *x, const int8_t *weights, int32_t steps, const int32_t *channels,
-                                    const ek_mve_range *range, int32_t rounds_once, int8_t *out, int32_t count) {
-    int32x4_t sums = ek_mve_dot_one(x, weights, steps, channels);
+/* Sums of one window by four channels to outputs. */
+static inline void ek_mve_store_one(int32x4_t sums, const int32_t *channels, const ek_mve_range *range,
+                                    int32_t rounds_once, int8_t *out, int32_t count) {
     const int32x4_t mantissas = vldrwq_s32(channels + 4);
     const int32x4_t shifts = vldrbq_s32((const int8_t *)(channels + 8));
     sums = rounds_once ? ek_mve_requantize_once(sums, mantissas, shifts)
@@ -135,24 +134,36 @@ static inline void ek_mve_block_one(const int8_t *x, const int8_t *weights, int3
     vstrbq_p_s32(out, sums, vctp32q((uint32_t)count));
 }
 
-/* Outputs of two windows for (up to) four channels. Windows may be the same. */
-static inline void ek_mve_block(const int8_t *x0, const int8_t *x1, const int8_t *weights, int32_t steps,
-                                const int32_t *channels, const ek_mve_range *range, int8_t *out0, int8_t *out1,
-                                int32_t count) {
-    int32x4_t a;
-    int32x4_t b;
-    ek_mve_dot(x0, x1, weights, steps, channels, &a, &b);
+/* Outputs of one window for (up to) four channels. */
+static inline void ek_mve_block_one(const int8_t *x, const int8_t *weights, int32_t steps, const int32_t *channels,
+                                    const ek_mve_range *range, int32_t rounds_once, int8_t *out, int32_t count) {
+    ek_mve_store_one(ek_mve_dot_one(x, weights, steps, channels), channels, range, rounds_once, out, count);
+}
+
+/* Sums of two windows by four channels to outputs. Windows may be the same. */
+static inline void ek_mve_store(int32x4_t a, int32x4_t b, const int32_t *channels, const ek_mve_range *range,
+                                int8_t *out0, int8_t *out1, int32_t count) {
     const int32x4_t mantissas = vldrwq_s32(channels + 4);
     const int32x4_t shifts = vldrbq_s32((const int8_t *)(channels + 8));
     a = ek_mve_requantize(a, mantissas, shifts, range->is_plain);
     b = ek_mve_requantize(b, mantissas, shifts, range->is_plain);
-    int16x8_t both = vqmovntq_s32(vqmovnbq_s32(vdupq_n_s16(0), a), b);
+    int16x8_t both = vqmovntq_s32(vqmovnbq_s32(vreinterpretq_s16_s32(a), a), b);
     both = vqaddq_n_s16(both, (int16_t)range->zero_point);
     both = vmaxq_s16(both, vdupq_n_s16((int16_t)range->low));
     both = vminq_s16(both, vdupq_n_s16((int16_t)range->high));
     const mve_pred16_t inside = vctp32q((uint32_t)count);
     vstrbq_p_s32(out0, vreinterpretq_s32_s16(both), inside);
     vstrbq_p_s32(out1, vshrq_n_s32(vreinterpretq_s32_s16(both), 16), inside);
+}
+
+/* Outputs of two windows for (up to) four channels. */
+static inline void ek_mve_block(const int8_t *x0, const int8_t *x1, const int8_t *weights, int32_t steps,
+                                const int32_t *channels, const ek_mve_range *range, int8_t *out0, int8_t *out1,
+                                int32_t count) {
+    int32x4_t a;
+    int32x4_t b;
+    ek_mve_dot(x0, x1, weights, steps, channels, &a, &b);
+    ek_mve_store(a, b, channels, range, out0, out1, count);
 }
 
 #else
