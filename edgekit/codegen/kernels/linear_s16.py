@@ -1,0 +1,70 @@
+"""What layers of int16 activations and int8 weights share: sums of 64 bits, and the way from them to outputs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekit.codegen.call import Constant, Rounding
+from edgekit.codegen.kernels.linear import Linear, linear_of
+from edgekit.core.errors import ModelError
+from edgekit.graph.model import Op
+from edgekit.graph.ops import activation_of, bias_of
+from edgekit.graph.types import DType
+
+_MAX_SHIFT = 7
+
+
+def is_s16(op: Op) -> bool:
+    """Whether the activation is int16."""
+    source = activation_of(op)
+    return source is not None and source.dtype is DType.INT16
+
+
+def linear_s16_of(op: Op, channel_axis: int) -> Linear:
+    """The numbers of a layer of int16 by int8. Raises ModelError where a zero point is not 0, or weights not int8."""
+    layer = linear_of(op, channel_axis)
+    if layer.input_zero_point or layer.output_zero_point:
+        raise ModelError(f"{op.label} '{op.name}' is int16 with a zero point that is not 0; its arithmetic has none.")
+    if layer.output.dtype is not DType.INT16:
+        raise ModelError(
+            f"{op.label} '{op.name}' reads int16 and writes {layer.output.dtype.label}: no C is generated."
+        )
+    return layer
+
+
+def wide_scale(op: Op, layer: Linear, narrow: Rounding = Rounding.TFLM) -> dict[str, int | Constant]:
+    """The members of `ek_wide_scale` (ek_wide.h): bias, and from a sum to an output.
+
+    As MultiplyByQuantizedMultiplier of tensorflow/lite/kernels/internal/common.cc on int64: the multiplier is cut to
+    15 bits. With the option quantized_bias_type INT32 sums have 32 bits and are rounded as `narrow` says.
+    """
+    mantissas, shifts = layer.mantissas, layer.shifts
+    if _has_wide_sums(op):
+        if int(shifts.max(initial=0)) > _MAX_SHIFT:
+            raise ModelError(f"{op.label} '{op.name}' scales its sums up by more than 2^{_MAX_SHIFT}: they overflow.")
+        cut = (mantissas.astype(np.int64) + (1 << 15)) >> 16
+        mantissas, shifts = np.minimum(cut, 0x7FFF).astype(np.int32), 15 - shifts
+    elif narrow is Rounding.LITERT:
+        shifts = 31 - shifts
+    return {
+        "scale.rounds_once": int(_has_wide_sums(op) or narrow is Rounding.LITERT),
+        "scale.bias": Constant(_bias(op, len(layer.bias)), align=8),
+        "scale.mantissas": Constant(mantissas),
+        "scale.shifts": Constant(shifts.astype(np.int8), align=1),
+        "scale.low": layer.low,
+        "scale.high": layer.high,
+    }
+
+
+def _has_wide_sums(op: Op) -> bool:
+    """Operators from before that option have sums of 64 bits; FULLY_CONNECTED without a bias has narrow ones."""
+    if op.kind == "FULLY_CONNECTED" and bias_of(op) is None:
+        return False
+    return int(getattr(op.options, "quantizedBiasType", 0)) != DType.INT32.value
+
+
+def _bias(op: Op, channels: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    bias = bias_of(op)
+    if bias is None or bias.data is None:
+        return np.zeros(channels, np.int64)
+    return np.asarray(bias.data, np.int64).reshape(-1)
