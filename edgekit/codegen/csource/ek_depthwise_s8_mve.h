@@ -26,11 +26,8 @@ typedef struct {
 #if EK_MVE
 
 /* Four rows of `count` bytes, interleaved. Writes up to 60 bytes more. */
-static inline void ek_depthwise_s8_mve_interleave(const int8_t *const rows[4], int32_t count, int8_t *to) {
-    const int8_t *a = rows[0];
-    const int8_t *b = rows[1];
-    const int8_t *c = rows[2];
-    const int8_t *d = rows[3];
+static inline void ek_depthwise_s8_mve_interleave(const int8_t *a, const int8_t *b, const int8_t *c, const int8_t *d,
+                                                  int32_t count, int8_t *to) {
     for (; count >= 16; count -= 16, a += 16, b += 16, c += 16, d += 16, to += 64) {
         const int8x16x4_t four = {{vldrbq_s8(a), vldrbq_s8(b), vldrbq_s8(c), vldrbq_s8(d)}};
         vst4q_s8(to, four);
@@ -44,48 +41,48 @@ static inline void ek_depthwise_s8_mve_interleave(const int8_t *const rows[4], i
 
 /* Sums of two windows of one step by four channels. `at0` and `at1` are the addresses of the windows' words, less 4,
  * and advance to the next four channels. Registers: see ek_mve_dot. */
-static inline void ek_depthwise_s8_mve_dot(uint32x4_t *at0, uint32x4_t *at1, const int8_t *weights, const int32_t *bias,
-                                           int32x4_t *sums0, int32x4_t *sums1) {
-    uint32x4_t from0 = *at0;
-    uint32x4_t from1 = *at1;
+static inline ek_mve_sums ek_depthwise_s8_mve_dot(uint32x4_t *at0, uint32x4_t *at1, const int8_t **weights,
+                                                  const int32_t **channels) {
     register int32x4_t a __asm__("q0");
     register int32x4_t b __asm__("q1");
+    register int32x4_t mantissas __asm__("q2");
+    register int32x4_t shifts __asm__("q3");
+    uint32x4_t from0 = *at0;
+    uint32x4_t from1 = *at1;
+    const int8_t *w = *weights;
+    const int32_t *numbers = *channels;
     __asm__ volatile(
-        "ldrd r0, r2, [%[bias]]\n"
-        "ldrd r4, r6, [%[bias], #8]\n"
-        "ldrd r8, r10, [%[bias]]\n"
-        "ldrd r12, lr, [%[bias], #8]\n"
+        EK_MVE_DOT_BEGIN
         "vldrw.u32 q0, [%q[from0], #4]!\n"
-        "vldrb.8 q2, [%[w]]\n"
+        "vldrb.8 q2, [%[w]], #16\n"
         "vmladava.s8 r0, q0, q2\n"
         "vldrw.u32 q1, [%q[from1], #4]!\n"
         "vmladava.s8 r8, q1, q2\n"
         "vldrw.u32 q0, [%q[from0], #4]!\n"
-        "vldrb.8 q2, [%[w], #16]\n"
+        "vldrb.8 q2, [%[w]], #16\n"
         "vmladava.s8 r2, q0, q2\n"
         "vldrw.u32 q1, [%q[from1], #4]!\n"
         "vmladava.s8 r10, q1, q2\n"
         "vldrw.u32 q0, [%q[from0], #4]!\n"
-        "vldrb.8 q2, [%[w], #32]\n"
+        "vldrb.8 q2, [%[w]], #16\n"
         "vmladava.s8 r4, q0, q2\n"
         "vldrw.u32 q1, [%q[from1], #4]!\n"
         "vmladava.s8 r12, q1, q2\n"
         "vldrw.u32 q0, [%q[from0], #4]!\n"
-        "vldrb.8 q2, [%[w], #48]\n"
+        "vldrb.8 q2, [%[w]], #16\n"
         "vmladava.s8 r6, q0, q2\n"
         "vldrw.u32 q1, [%q[from1], #4]!\n"
         "vmladava.s8 lr, q1, q2\n"
-        "vmov q0[2], q0[0], r0, r4\n"
-        "vmov q0[3], q0[1], r2, r6\n"
-        "vmov q1[2], q1[0], r8, r12\n"
-        "vmov q1[3], q1[1], r10, lr\n"
-        : [from0] "+&w"(from0), [from1] "+&w"(from1), "=&w"(a), "=&w"(b)
-        : [w] "r"(weights), [bias] "r"(bias)
-        : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q2", "memory");
+        EK_MVE_DOT_END
+        : [from0] "+&w"(from0), [from1] "+&w"(from1), [w] "+r"(w), [channels] "+r"(numbers), "=&w"(a), "=&w"(b),
+          "=&w"(mantissas), "=&w"(shifts)
+        :
+        : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "memory");
     *at0 = from0;
     *at1 = from1;
-    *sums0 = a;
-    *sums1 = b;
+    *weights = w;
+    *channels = numbers;
+    return (ek_mve_sums){a, b, mantissas, shifts};
 }
 
 /* Sums of one window of any size by four channels. */
@@ -130,12 +127,7 @@ static inline void ek_depthwise_s8_mve_two(const ek_depthwise_s8_mve_params *p, 
     uint32x4_t at0 = vaddq_n_u32(vldrwq_u32(p->offsets), (uint32_t)(uintptr_t)x - 4u);
     uint32x4_t at1 = vaddq_n_u32(at0, (uint32_t)stride);
     for (int32_t count = p->channels_count; count > 0; count -= EK_MVE_LANES) {
-        int32x4_t a;
-        int32x4_t b;
-        ek_depthwise_s8_mve_dot(&at0, &at1, weights, channels, &a, &b);
-        ek_mve_store(a, b, channels, range, out, out1, count);
-        weights += EK_MVE_LANES * EK_MVE_STEP;
-        channels += EK_MVE_CHANNEL_WORDS;
+        ek_mve_store(ek_depthwise_s8_mve_dot(&at0, &at1, &weights, &channels), range, out, out1, count);
         out += EK_MVE_LANES;
         out1 += EK_MVE_LANES;
     }
@@ -143,9 +135,13 @@ static inline void ek_depthwise_s8_mve_two(const ek_depthwise_s8_mve_params *p, 
 
 #else
 
-static inline void ek_depthwise_s8_mve_interleave(const int8_t *const rows[4], int32_t count, int8_t *to) {
-    for (int32_t i = 0; i < 4 * count; i++) {
-        to[i] = rows[i % 4][i / 4];
+static inline void ek_depthwise_s8_mve_interleave(const int8_t *a, const int8_t *b, const int8_t *c, const int8_t *d,
+                                                  int32_t count, int8_t *to) {
+    for (int32_t i = 0; i < count; i++) {
+        to[4 * i] = a[i];
+        to[4 * i + 1] = b[i];
+        to[4 * i + 2] = c[i];
+        to[4 * i + 3] = d[i];
     }
 }
 
@@ -180,21 +176,29 @@ static inline int32_t ek_depthwise_s8_mve_group_bytes(const ek_depthwise_s8_mve_
     return 4 * p->channels_count * (p->pad_left + p->in_width + p->pad_right);
 }
 
-/* Interleaves what output row y needs. `zeros` is a row of zero points; taps beyond the kernel repeat its last. */
+/* Where a row of the input is that a tap of the kernel falls on; taps beyond the kernel repeat its last. */
+static inline const int8_t *ek_depthwise_s8_mve_row(const ek_depthwise_s8_mve_params *p, const int8_t *in,
+                                                    int32_t in_first, const int8_t *zeros, int32_t y, int32_t tap) {
+    const int32_t row = y * p->stride_y - p->pad_top + ek_min(tap, p->kernel_height - 1) * p->dilation_y;
+    return row >= 0 && row < p->in_height ? in + (row - in_first) * p->in_width * p->channels_count : zeros;
+}
+
+/* Interleaves what output row y needs. `zeros` is a row of zero points. */
 static inline void ek_depthwise_s8_mve_gather(const ek_depthwise_s8_mve_params *p, const int8_t *in, int32_t in_first,
                                               int32_t y, const int8_t *zeros, int8_t *to) {
     const int32_t row_bytes = p->in_width * p->channels_count;
-    for (int32_t group = 0; group < p->groups; group++, to += ek_depthwise_s8_mve_group_bytes(p)) {
-        const int8_t *rows[4];
-        for (int32_t i = 0; i < 4; i++) {
-            const int32_t tap = ek_min(4 * group + i, p->kernel_height - 1);
-            const int32_t row = y * p->stride_y - p->pad_top + tap * p->dilation_y;
-            rows[i] = row >= 0 && row < p->in_height ? in + (row - in_first) * row_bytes : zeros;
-        }
-        const int32_t left = 4 * p->pad_left * p->channels_count;
-        ek_mve_fill(to, p->input_zero_point, left);
-        ek_depthwise_s8_mve_interleave(rows, row_bytes, to + left);
-        ek_mve_fill(to + left + 4 * row_bytes, p->input_zero_point, 4 * p->pad_right * p->channels_count);
+    const int32_t left_bytes = 4 * p->pad_left * p->channels_count;
+    const int32_t right_bytes = 4 * p->pad_right * p->channels_count;
+    for (int32_t tap = 0; tap < 4 * p->groups; tap += 4) {
+        const int8_t *const a = ek_depthwise_s8_mve_row(p, in, in_first, zeros, y, tap);
+        const int8_t *const b = ek_depthwise_s8_mve_row(p, in, in_first, zeros, y, tap + 1);
+        const int8_t *const c = ek_depthwise_s8_mve_row(p, in, in_first, zeros, y, tap + 2);
+        const int8_t *const d = ek_depthwise_s8_mve_row(p, in, in_first, zeros, y, tap + 3);
+        ek_mve_fill(to, p->input_zero_point, left_bytes);
+        ek_depthwise_s8_mve_interleave(a, b, c, d, row_bytes, to + left_bytes);
+        to += left_bytes + 4 * row_bytes;
+        ek_mve_fill(to, p->input_zero_point, right_bytes);
+        to += right_bytes;
     }
 }
 
