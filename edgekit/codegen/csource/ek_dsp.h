@@ -16,10 +16,14 @@ static inline int32_t ek_smlad(int32_t a, int32_t b, int32_t c) { return __smlad
 /* The bytes 0 and 2 as halves. */
 static inline int32_t ek_sxtb16(int32_t x) { return __sxtb16(x); }
 
-/* x saturated to 8 bits. */
-static inline int32_t ek_ssat8(int32_t x) { return __ssat(x, 8); }
+/* ACLE has no names for the following, but for __ssat, which warns of a conversion of its own. */
 
-/* ACLE has no names for the following. */
+/* x saturated to 8 bits. */
+static inline int32_t ek_ssat8(int32_t x) {
+    int32_t result;
+    __asm__("ssat %0, #8, %1" : "=r"(result) : "r"(x));
+    return result;
+}
 
 /* The bytes 1 and 3 as halves. */
 static inline int32_t ek_sxtb16_odd(int32_t x) {
