@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgekit.codegen.call import Call, Lower, Settings
+from edgekit.codegen.kernels.registry_f32 import FLOAT_KERNELS
 from edgekit.core.errors import ModelError
 from edgekit.core.registry import Registry
 from edgekit.graph.model import Op
@@ -16,6 +17,7 @@ KERNELS: Registry[Lower] = Registry(
         "ABS": (f"{_HERE}.lines:lower_abs", "magnitudes"),
         "ADD": (f"{_HERE}.add:lower_add", "sums, an operand repeated or constant too"),
         "AVERAGE_POOL_2D": (f"{_HERE}.pool:lower_average_pool", "means of a window"),
+        "BATCH_MATMUL": (f"{_HERE}.batch_matmul:lower_batch_matmul", "products of matrices, int8, int16 and float32"),
         "CONV_2D": (f"{_HERE}.conv:lower_conv", "convolutions, dilated and grouped ones too"),
         "CONV_2D/int16": (f"{_HERE}.conv_s16:lower_conv_s16", "int16 activations, int8 weights"),
         "DEPTHWISE_CONV_2D": (f"{_HERE}.depthwise:lower_depthwise", "depthwise convolutions with any multiplier"),
@@ -56,12 +58,14 @@ KERNELS: Registry[Lower] = Registry(
         "RSQRT": (f"{_HERE}.rsqrt:lower_rsqrt", "a table"),
         "SOFTMAX": (f"{_HERE}.softmax:lower_softmax", "along the last axis"),
         "SUB": (f"{_HERE}.add:lower_sub", "differences, an operand repeated or constant too"),
+        "SVDF": (f"{_HERE}.svdf:lower_svdf", "filters that remember"),
         "TANH": (f"{_HERE}.curves:lower_curve", "a table"),
         "TRANSPOSE_CONV": (f"{_HERE}.transpose_conv:lower_transpose_conv", "transposed convolutions"),
         "TRANSPOSE_CONV/int16": (
             f"{_HERE}.transpose_conv:lower_transpose_conv_s16",
             "int16 activations, int8 weights",
         ),
+        "UNIDIRECTIONAL_SEQUENCE_LSTM": (f"{_HERE}.lstm:lower_lstm", "plain LSTM that keeps its state"),
     },
 )
 

@@ -1,14 +1,39 @@
-"""The arena of a network, and the order of its calls."""
+"""The arena of a network, and the order of its calls. Read this file first."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edgekit.codegen.call import Call
+from edgekit.codegen.call import Build, Call, Settings
+from edgekit.codegen.plan.bound import live_bytes
+from edgekit.codegen.plan.demand import round_up
+from edgekit.codegen.plan.lifetimes import ALIGN_BYTES, Blocks, Lifetime, blocks_of
+from edgekit.codegen.plan.order import ordered
+from edgekit.codegen.plan.place import Placement, place
+from edgekit.codegen.plan.segment import cuts
+from edgekit.codegen.plan.stream import Stream
+from edgekit.codegen.plan.task import Task
+from edgekit.codegen.plan.views import Shared, shared_memory
 from edgekit.graph.model import Graph, Tensor
 
-ALIGNMENT_BYTES = 16
+_HELIUM_ALIGN_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedStream:
+    """A stream, and where its line buffers are: bytes from the arena's start, one for each call but the last."""
+
+    stream: Stream
+    offsets: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedLifetime:
+    """A block, and where it lies."""
+
+    lifetime: Lifetime
+    offset: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,36 +42,91 @@ class Plan:
 
     Attributes:
         calls: in the order in which they run, without those that are nothing but views.
-        offsets: bytes from the arena's start, for inputs, outputs, states and everything between.
+        offsets: bytes from the arena's start, for inputs, outputs, states and everything between that lies there whole.
         scratch: for calls that want some, where it is.
         arena_bytes: size of the arena.
+        streams: calls that take turns; each stands for some that follow each other in `calls`.
+        lifetimes: all blocks: from step 0, where the application writes the inputs, to the last, where it reads the
+            outputs; each call or stream is one step between.
+        steps: what runs in each step: its calls' names.
+        live_bytes: for each step, what it needs by itself.
+        lower_bound_bytes: no arena can be smaller with these calls in this order.
+        naive_bytes: what it would take if nothing shared memory but views.
     """
 
     calls: tuple[Call, ...]
     offsets: Mapping[Tensor, int]
     scratch: Mapping[Call, int]
     arena_bytes: int
+    streams: tuple[PlacedStream, ...] = ()
+    lifetimes: tuple[PlacedLifetime, ...] = ()
+    steps: tuple[str, ...] = ()
+    live_bytes: tuple[int, ...] = ()
+    lower_bound_bytes: int = 0
+    naive_bytes: int = 0
+
+    @property
+    def is_optimal(self) -> bool:
+        """The arena is as small as it can be, which is proven."""
+        return self.arena_bytes <= self.lower_bound_bytes
+
+    @property
+    def gap_bytes(self) -> int:
+        """How much smaller it might be at most."""
+        return max(self.arena_bytes - self.lower_bound_bytes, 0)
+
+    @property
+    def moved_bytes(self) -> int:
+        """Bytes moved within line buffers in an inference: what the streams cost."""
+        return sum(placed.stream.moved_bytes for placed in self.streams)
 
 
-def plan(graph: Graph, calls: tuple[Call, ...]) -> Plan:
-    """Every tensor in a place of its own, but for views."""
-    offsets: dict[Tensor, int] = {}
-    scratch: dict[Call, int] = {}
-    end = 0
+def plan(graph: Graph, calls: tuple[Call, ...], settings: Settings | None = None) -> Plan:
+    """The smallest arena that is found. Without settings no calls are streamed.
 
-    def place(nbytes: int) -> int:
-        nonlocal end
-        start, end = end, end + -(-nbytes // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
-        return start
+    Raises:
+        ModelError: an operator that is nothing but views of memory cannot be.
+    """
+    shared = shared_memory(graph.inputs, calls)
+    grain = _HELIUM_ALIGN_BYTES if settings is not None and settings.build is Build.MVE else ALIGN_BYTES
+    shared = ordered(shared, graph.inputs, graph.outputs)
+    best: Plan | None = None
+    for tasks in cuts(shared, graph.inputs, graph.outputs, settings):
+        blocks = blocks_of(shared, tasks, graph.inputs, graph.outputs, grain)
+        found = _plan(shared, tasks, blocks, place(blocks.demand))
+        if best is None or found.arena_bytes < best.arena_bytes:
+            best = found
+    assert best is not None
+    return best
 
-    for tensor in graph.inputs:
-        offsets[tensor] = place(tensor.nbytes)
-    for call in calls:
-        offsets |= {state: place(state.nbytes) for state in call.states if state not in offsets}
-        if not call.function:
-            offsets |= {view.part: offsets[view.whole] + view.offset for view in call.views}
-            continue
-        offsets |= {output: place(output.nbytes) for output in call.outputs}
-        if call.scratch_bytes:
-            scratch[call] = place(call.scratch_bytes)
-    return Plan(tuple(call for call in calls if call.function), offsets, scratch, end)
+
+def _plan(shared: Shared, tasks: Sequence[Task], blocks: Blocks, placement: Placement) -> Plan:
+    at = placement.layout.offsets
+    scratch = {
+        call: at[block]
+        for task, block in zip(tasks, blocks.scratch, strict=True)
+        for call in task.calls
+        if call.scratch_bytes
+    }
+    return Plan(
+        calls=tuple(call for task in tasks for call in task.calls),
+        offsets={t: at[blocks.roots[p.root]] + p.offset for t, p in shared.places.items() if blocks.roots[p.root] >= 0},
+        scratch=scratch,
+        arena_bytes=placement.layout.nbytes,
+        streams=tuple(
+            PlacedStream(task.stream, tuple(at[line] for line in lines))
+            for task, lines in zip(tasks, blocks.lines, strict=True)
+            if task.stream
+        ),
+        lifetimes=tuple(PlacedLifetime(life, offset) for life, offset in zip(blocks.lifetimes, at, strict=True)),
+        steps=("inputs", *(" ".join(call.op.label for call in task.calls) for task in tasks), "outputs"),
+        live_bytes=live_bytes(blocks.demand),
+        lower_bound_bytes=placement.lower_bound_bytes,
+        naive_bytes=_naive_bytes(shared),
+    )
+
+
+def _naive_bytes(shared: Shared) -> int:
+    """Every tensor and every scratch buffer in a place of its own."""
+    tensors = sum(round_up(nbytes, ALIGN_BYTES) for nbytes in shared.root_bytes)
+    return tensors + sum(round_up(call.scratch_bytes, ALIGN_BYTES) for call in shared.calls)
