@@ -19,6 +19,7 @@ class Linear:
 
     Attributes:
         weights: int8, as the file has them.
+        channel_axis: of the weights.
         bias: int32 (channels,): the layer's bias, and what the input's zero point adds where `folds_zero_point`:
             then a sum over stored inputs (padding filled with the zero point) needs no correction.
         mantissas, shifts: int32 (channels,), from the sum to the output's scale.
@@ -28,6 +29,7 @@ class Linear:
     source: Tensor
     output: Tensor
     weights: NDArray[np.int8]
+    channel_axis: int
     bias: NDArray[np.int32]
     mantissas: NDArray[np.int32]
     shifts: NDArray[np.int32]
@@ -53,6 +55,7 @@ def linear_of(op: Op, channel_axis: int) -> Linear:
         source=source,
         output=output,
         weights=values,
+        channel_axis=channel_axis,
         bias=_folded(bias, values, channel_axis, zero_point_of(source)),
         mantissas=np.array([m.mantissa for m in multipliers], np.int32),
         shifts=np.array([m.shift for m in multipliers], np.int32),

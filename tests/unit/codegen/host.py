@@ -14,6 +14,7 @@ from edgekit.codegen.call import Settings
 from edgekit.codegen.generate import generate, the_graph
 from edgekit.graph.codec import read
 from edgekit.graph.model import Graph
+from edgekit.graph.types import DType
 from edgekit.runtime.litert import Kernels, LiteRT
 
 Array = NDArray[Any]
@@ -74,10 +75,12 @@ def run(program: Path, graph: Graph, samples: Sequence[Sequence[Array]]) -> list
 
 
 def random_samples(graph: Graph, count: int, seed: int = 0) -> list[list[Array]]:
-    """Inputs over the whole range of their type; floats from a normal distribution."""
+    """Inputs over the whole range of their type; floats from a normal distribution, booleans alike often."""
     rng = np.random.default_rng(seed)
 
     def one(tensor: Any) -> Array:
+        if tensor.dtype is DType.BOOL:
+            return rng.integers(0, 2, tensor.shape).astype(np.bool_)
         limits = tensor.dtype.integer_range
         if limits is None:
             return rng.normal(0, 2, tensor.shape).astype(tensor.dtype.numpy)
