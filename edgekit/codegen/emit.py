@@ -15,6 +15,7 @@ from edgekit.graph.model import Graph, Tensor
 from edgekit.graph.types import DType
 
 _PER_LINE = 16
+_LONGEST_NAME = 200
 _OWN_FROM_SHARE = 0.08
 """A call with this share of all multiply-accumulates gets a copy of its kernel of its own where speed is the goal."""
 
@@ -158,11 +159,16 @@ def _run(plan: Plan) -> str:
 
 
 def _names(plan: Plan) -> str:
-    rows = "".join(f'    "{call.op.label}",\n' for call in plan.calls)
+    rows = "".join(f'    "{_c_text(f"{call.op.label} {call.op.name}")}",\n' for call in plan.calls)
     return (
         "#ifdef EK_LAYER_HOOK\nconst char *ek_model_layer_name(uint32_t layer) {\n"
         f"    static const char *const names[] = {{\n{rows or '0'}    }};\n    return names[layer];\n}}\n#endif\n"
     )
+
+
+def _c_text(text: str) -> str:
+    """`text` as it may stand between the quotes of a C string."""
+    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\?' else "_" for c in text)[:_LONGEST_NAME]
 
 
 _HOOKS = """\

@@ -14,8 +14,11 @@ EXTRAS = {
     "images": ("PIL",),
     "adb": ("adbutils",),
     "serial": ("serial",),
+    "zig": ("ziglang",),
     "sign": ("cryptography",),
     "service": ("waitress",),
+    "tflm": ("tflite_micro",),
+    "vela": ("ethosu",),
 }
 """Extra of setup.cfg -> modules that it brings."""
 

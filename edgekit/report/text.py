@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from edgekit.core.units import format_bytes, format_count, format_us
 from edgekit.measure.gates import Gate
-from edgekit.measure.measurement import Measurement
+from edgekit.measure.measurement import Firmware, Measurement
 from edgekit.measure.ratio import VERDICTS, Versus
 from edgekit.report.chart import worst_layers
 from edgekit.report.device_words import (
+    device_words,
     emulated_words,
     launches_words,
     p90_words,
@@ -21,7 +22,8 @@ from edgekit.report.device_words import (
     task_words,
     throttled_words,
 )
-from edgekit.report.model import Index, Level, Report, StepRow
+from edgekit.report.firmware_words import firmware_pairs, most_counted
+from edgekit.report.model import Index, Level, PartFacts, Report, StepRow
 from edgekit.report.words import (
     NO_VALUE,
     certainty_words,
@@ -77,6 +79,7 @@ def render_text(report: Report, colour: bool = False, width: int = WIDTH) -> str
         *(_measurement_table(m, width) for m in report.measurements),
         _layers(report),
         _operators(report, paint, width),
+        *(_part(part, width) for part in report.parts),
         gates_table(report.gates, paint),
         pairs([("note", warning) for warning in report.warnings], width),
     ]
@@ -101,8 +104,8 @@ def render_measurement(
     return "\n\n".join(part for part in parts if part)
 
 
-def render_targets(index: Index, colour: bool = False) -> str:
-    """One line for each target of a build."""
+def render_targets(index: Index, colour: bool = False, width: int = WIDTH) -> str:
+    """One line for each target of a build, and what its bundle lacks."""
     paint = Paint(colour)
     rows = []
     for report in (entry.report for entry in index.entries):
@@ -111,7 +114,10 @@ def render_targets(index: Index, colour: bool = False) -> str:
         p90 = p90_words(report.measurements)
         size = format_bytes(report.size.after_bytes)
         rows.append((safe(report.target.name), size, safe(accuracy), p90, paint(safe(verdict_words(report)), state)))
-    return columns(("target", "size", "accuracy", "p90", "gates"), rows, "<>>><")
+    table = columns(("target", "size", "accuracy", "p90", "gates"), rows, "<>>><")
+    reports = [entry.report for entry in index.entries]
+    remarks = [(r.target.name, note) for r in reports for part in r.parts for note in part.notes]
+    return f"{table}\n{pairs(remarks, width)}".rstrip()
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> str:
@@ -187,19 +193,15 @@ def _once(label: str) -> Iterator[str]:
 
 
 def _measurement_table(measurement: Measurement, width: int) -> str:
-    latency, conditions = measurement.latency, measurement.conditions
-    board = conditions.board or conditions.cpu
+    conditions = measurement.conditions
     rows = [
-        ("device", f"{measurement.device}, {board}"),
+        ("device", f"{measurement.device}, {device_words(conditions)}"),
         ("", emulated_words(conditions)),
         ("measured", measurement.scope),
-        ("latency", f"{latency_words(latency)} ({runs_words(measurement)})"),
-        ("", launches_words(measurement)),
-        ("median", median_words(latency)),
-        ("", latency.steady_note),
-        ("loading", format_us(measurement.init_us)),
-        ("first inference", format_us(measurement.first_inference_us)),
+        *_times(measurement),
     ]
+    if firmware := measurement.firmware:
+        rows += firmware_pairs(firmware)
     if memory := measurement.memory:
         rows.append(("peak memory", f"{format_bytes(memory.peak_bytes)}, {memory.includes}"))
     rows.append(("placement", placement_words(measurement.placement)))
@@ -213,6 +215,23 @@ def _measurement_table(measurement: Measurement, width: int) -> str:
     rows.append(("parity", parity_words(measurement.parity)))
     rows += [("note", warning) for warning in measurement.warnings]
     return pairs([row for row in rows if row[1]], width)
+
+
+def _times(measurement: Measurement) -> list[tuple[str, str]]:
+    latency = measurement.latency
+    rows = []
+    if latency is not None:
+        rows = [
+            ("latency", f"{latency_words(latency)} ({runs_words(latency)})"),
+            ("", launches_words(measurement)),
+            ("median", median_words(latency)),
+            ("", latency.steady_note),
+        ]
+    if measurement.init_us is not None:
+        rows.append(("loading", format_us(measurement.init_us)))
+    if measurement.first_inference_us is not None:
+        rows.append(("first inference", format_us(measurement.first_inference_us)))
+    return rows
 
 
 def render_versus(versus: Versus, width: int = WIDTH) -> str:
@@ -236,6 +255,8 @@ def render_versus(versus: Versus, width: int = WIDTH) -> str:
 def profile_table(measurement: Measurement, limit: int = 10) -> str:
     """The operators that take the most time, slowest first, or why there are none."""
     profile = measurement.profile
+    if measurement.firmware is not None and measurement.firmware.layers:
+        return _counts(measurement.firmware, limit)
     if not profile.operators:
         return safe(profile.note)
     total = sum(o.time_us for o in profile.operators)
@@ -250,8 +271,26 @@ def profile_table(measurement: Measurement, limit: int = 10) -> str:
     return f"{table}\n{len(slowest)} of {len(profile.operators)} operators. {safe(note)}"
 
 
+def _counts(firmware: Firmware, limit: int) -> str:
+    """The layers that take the most instructions."""
+    total = sum(layer.instructions for layer in firmware.layers)
+    rows = [
+        (shortened(layer.name), shortened(layer.kind), f"{layer.instructions:,}", _share(layer.instructions, total))
+        for layer in most_counted(firmware, limit)
+    ]
+    table = columns(("layer", "kind", "instructions", "share"), rows, "<<>>")
+    counted = f"{firmware.counted[:1].upper()}{firmware.counted[1:]}"
+    return f"{table}\n{len(rows)} of {len(firmware.layers)} layers. {counted}."
+
+
 def _share(part: float, whole: float) -> str:
     return f"{100 * part / whole:.0f} %" if whole else NO_VALUE
+
+
+def _part(part: PartFacts, width: int) -> str:
+    """A folder of the bundle, in its numbers."""
+    rows = [(fact.label, fact.value) for fact in part.facts] + [("note", note) for note in part.notes]
+    return f"{safe(part.folder)}/ for {safe(part.title)}\n{pairs(rows, width)}".rstrip()
 
 
 def _layers(report: Report) -> str:
