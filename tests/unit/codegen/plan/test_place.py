@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from edgekit.codegen.plan.bound import lower_bound
 from edgekit.codegen.plan.demand import Block, Demand, Over, is_legal, layout_of
 from edgekit.codegen.plan.exact import search
-from edgekit.codegen.plan.place import place
+from edgekit.codegen.plan.place import Effort, place
 
 
 @st.composite
@@ -38,7 +38,7 @@ def smallest(demand: Demand, most: int) -> int:
 @settings(max_examples=150, deadline=None)
 @given(demands())
 def test_a_layout_is_legal_and_not_below_its_bound(demand: Demand) -> None:
-    placement = place(demand, swaps=50, nodes=500)
+    placement = place(demand, Effort(50, 500))
     assert is_legal(demand, placement.layout)
     assert lower_bound(demand) <= placement.lower_bound_bytes <= placement.layout.nbytes
 
@@ -46,7 +46,7 @@ def test_a_layout_is_legal_and_not_below_its_bound(demand: Demand) -> None:
 @settings(max_examples=150, deadline=None)
 @given(demands(most=4, largest=5))
 def test_the_exact_search_finds_what_trying_everything_finds(demand: Demand) -> None:
-    best = place(demand, swaps=0, nodes=0).layout
+    best = place(demand, Effort(0, 0)).layout
     found = search(demand, best, lower_bound(demand), 100_000)
     assert found.is_complete and is_legal(demand, found.layout)
     assert found.layout.nbytes == smallest(demand, best.nbytes)
