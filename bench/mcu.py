@@ -1,6 +1,6 @@
 """Microcontrollers: edgekit's C and TensorFlow Lite Micro on MLPerf Tiny's int8 models, counted on emulated boards.
 
-Usage: python -m bench.mcu [MODEL …] [--core M4F …] [--exact 1000] [--json FILE]
+Usage: python -m bench.mcu [MODEL …] [--core M4F …] [--for speed …] [--exact 1000] [--json FILE]
 
 Each row: instructions of an inference (exact, QEMU), flash without the network's constants, RAM (arena and stack), and
 beside each what TFLM with CMSIS-NN's kernels needs (bench/tflm_counts.csv, its best build for speed, its smallest for
@@ -183,13 +183,13 @@ def show(row: Row) -> str:
     )
 
 
-def count_all(names: list[str], cores: list[Core]) -> list[Row]:
+def count_all(names: list[str], cores: list[Core], goals: list[Optimize]) -> list[Row]:
     """The table, printed row by row."""
     print(_HEAD)
     rows = []
     for name in names:
         for core in cores:
-            for optimize in Optimize:
+            for optimize in goals:
                 rows.append(counted(name, core, optimize))
                 print(show(rows[-1]), flush=True)
     for row in rows:
@@ -205,6 +205,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="*", default=[])
     parser.add_argument("--core", action="append", choices=[core.name for core in CORES])
+    parser.add_argument("--for", dest="goals", action="append", choices=[goal.value for goal in Optimize])
     parser.add_argument("--exact", type=int, metavar="N")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -218,7 +219,7 @@ def main() -> None:
                     f"{name:5} {core.name:4} {differing(model, core.target, core.machine, options.exact)}", flush=True
                 )
         return
-    rows = count_all(names, cores)
+    rows = count_all(names, cores, [goal for goal in Optimize if not options.goals or goal.value in options.goals])
     if options.json:
         options.json.write_text(json.dumps([asdict(row) for row in rows], indent=1))
 

@@ -2,9 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgekit.codegen.call import Build, Settings
+from edgekit.codegen.generate import generate
+from edgekit.core.errors import ModelError
+from edgekit.graph.codec import read
+from edgekit.graph.types import DType
 from tests.unit.codegen.host import assert_exact
 from tests.unit.codegen.linear_cases import Layers
 from tests.unit.codegen.one_op import Spec, one_op
