@@ -182,7 +182,7 @@ def _needs(shared: Shared, i: int) -> int:
 
 def _share_state(a: Call, b: Call) -> bool:
     """Both keep states (their order is kept), or one reads what the other keeps."""
-    return bool(a.states and b.states or {*a.states} & {*b.inputs} or {*b.states} & {*a.inputs})
+    return bool((a.states and b.states) or {*a.states} & {*b.inputs} or {*b.states} & {*a.inputs})
 
 
 def _lives(shared: Shared, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[_Life]:
