@@ -2,9 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edgekit.codegen.call import Build, Settings
+from edgekit.codegen.generate import generate
+from edgekit.core.errors import ModelError
+from edgekit.graph.codec import read
+from edgekit.graph.types import DType
 from tests.unit.codegen.host import assert_exact
 from tests.unit.codegen.linear_cases import Layers
 from tests.unit.codegen.one_op import Spec, one_op
@@ -15,7 +20,7 @@ LAYERS = 40
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("build", [Build.PORTABLE, Build.DSP])
-@pytest.mark.parametrize("kind", ["conv", "depthwise", "fully_connected"])
+@pytest.mark.parametrize("kind", ["conv", "depthwise", "depthwise_3x3", "fully_connected"])
 def test_random_layers_are_exact(tmp_path: Path, kind: str, build: Build, compiler: str) -> None:
     layers = Layers(seed=1 if compiler == "gcc" else 2)
     for _ in range(LAYERS):
