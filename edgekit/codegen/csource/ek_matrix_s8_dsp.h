@@ -77,11 +77,6 @@ static inline void ek_store_two_s8_dsp(int32_t doubled0, int32_t doubled1, const
     *to1 = value1;
 }
 
-/* gcc, when it optimizes, gives its registers to assembly as we like; another compiler does as it likes. */
-#if defined(EK_HAS_DSP) && defined(__OPTIMIZE__) && defined(__GNUC__) && !defined(__clang__)
-#define EK_HAS_DSP_ASSEMBLY 1
-#endif
-
 /* One word of two vectors by one word of four channels. */
 #if defined(EK_HAS_DSP_ASSEMBLY)
 #define EK_TEXT_TWO                     \
@@ -133,28 +128,39 @@ static inline void ek_store_two_s8_dsp(int32_t doubled0, int32_t doubled1, const
     } while (x != end);
 #endif
 
-/* All output channels of two vectors, whose words take turns in `vectors`. */
-EK_SHARED void ek_matrix_two_s8_dsp(const ek_matrix_s8 *m, const int32_t *vectors, int8_t *out0, int8_t *out1) {
-    const int32_t *w = m->weights;
-    const int32_t *scale = m->scales;
+/* `groups` times four output channels of two vectors, whose words take turns in `vectors`. */
+EK_SHARED void ek_matrix_fours_s8_dsp(const ek_matrix_s8 *m, const int32_t *vectors, int32_t first, int32_t groups,
+                                      int8_t *out0, int8_t *out1) {
+    const int32_t *w = m->weights + 2 * first * m->words;
+    const int32_t *scale = m->scales + 16 * first;
     const int32_t *const end = vectors + 2 * m->words;
-    int8_t last[8];
-    for (int32_t left = m->channels; left > 0; left -= 4, scale += 16) {
+    do {
         const int32_t *x = vectors;
         int32_t ab0 = 0, ab1 = 0, cd0 = 0, cd1 = 0, a0 = 0, a1 = 0, c0 = 0, c1 = 0;
         EK_LOOP_TWO
-        int8_t *const to0 = left >= 4 ? out0 : last;
-        int8_t *const to1 = left >= 4 ? out1 : last + 4;
-        ek_store_two_s8_dsp(ek_doubled_a(a0), ek_doubled_a(a1), scale, to0, to1);
-        ek_store_two_s8_dsp(ek_doubled_b(ab0, a0), ek_doubled_b(ab1, a1), scale + 4, to0 + 1, to1 + 1);
-        ek_store_two_s8_dsp(ek_doubled_a(c0), ek_doubled_a(c1), scale + 8, to0 + 2, to1 + 2);
-        ek_store_two_s8_dsp(ek_doubled_b(cd0, c0), ek_doubled_b(cd1, c1), scale + 12, to0 + 3, to1 + 3);
-        if (left < 4) {
-            memcpy(out0, to0, (size_t)left);
-            memcpy(out1, to1, (size_t)left);
-        }
+        ek_store_two_s8_dsp(ek_doubled_a(a0), ek_doubled_a(a1), scale, out0, out1);
+        ek_store_two_s8_dsp(ek_doubled_b(ab0, a0), ek_doubled_b(ab1, a1), scale + 4, out0 + 1, out1 + 1);
+        ek_store_two_s8_dsp(ek_doubled_a(c0), ek_doubled_a(c1), scale + 8, out0 + 2, out1 + 2);
+        ek_store_two_s8_dsp(ek_doubled_b(cd0, c0), ek_doubled_b(cd1, c1), scale + 12, out0 + 3, out1 + 3);
+        scale += 16;
         out0 += 4;
         out1 += 4;
+        groups--;
+    } while (groups > 0);
+}
+
+/* All output channels of two vectors. */
+EK_SHARED void ek_matrix_two_s8_dsp(const ek_matrix_s8 *m, const int32_t *vectors, int8_t *out0, int8_t *out1) {
+    const int32_t groups = m->channels / 4;
+    const int32_t rest = m->channels & 3;
+    if (groups > 0) {
+        ek_matrix_fours_s8_dsp(m, vectors, 0, groups, out0, out1);
+    }
+    if (rest > 0) {
+        int8_t last[8];
+        ek_matrix_fours_s8_dsp(m, vectors, groups, 1, last, last + 4);
+        memcpy(out0 + 4 * groups, last, (size_t)rest);
+        memcpy(out1 + 4 * groups, last + 4, (size_t)rest);
     }
 }
 

@@ -50,11 +50,13 @@ def _any_kernel(op: Op, layer: Linear, window: Window, numbers: dict[str, int], 
 
 
 def _is_three_by_three(window: Window) -> bool:
-    return all(axis.kernel == 3 and axis.stride == axis.dilation == 1 for axis in (window.rows, window.columns))
+    axes = (window.rows, window.columns)
+    return window.columns.output > 1 and all(axis.kernel == 3 and axis.stride == axis.dilation == 1 for axis in axes)
 
 
 def _three_by_three(call: Call, layer: Linear, window: Window, table: NDArray[np.int32]) -> Call:
-    tile = min(_TILE, window.columns.output + window.columns.output % 2)
+    width = window.columns.output
+    tile = next(size for size in range(_TILE, 1, -1) if width % size != 1)
     numbers = {name: value for name, value in call.fields.items() if not isinstance(value, Constant)}
     channels = layer.source.shape[3]
     return replace(
@@ -62,7 +64,7 @@ def _three_by_three(call: Call, layer: Linear, window: Window, table: NDArray[np
         function="ek_depthwise_3x3_s8_dsp",
         header="ek_depthwise_3x3_s8_dsp.h",
         fields={**numbers, "tile": tile, "weights": Constant(_by_channel(layer.weights, table), align=8)},
-        scratch_bytes=(tile + 3) * _COLUMN_BYTES,
+        scratch_bytes=(min(tile, width) + 2) * _COLUMN_BYTES,
         ahead=(window.ahead(window.columns.input * channels, window.columns.output * channels),),
     )
 
