@@ -89,9 +89,11 @@ def random_samples(graph: Graph, count: int, seed: int = 0) -> list[list[Array]]
     return [[one(tensor) for tensor in graph.inputs] for _ in range(count)]
 
 
-def reference(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
-    """What LiteRT's reference kernels compute, one inference after the other."""
-    runner = LiteRT(model, kernels=Kernels.REFERENCE)
+def reference(
+    model: bytes, samples: Sequence[Sequence[Array]], kernels: Kernels = Kernels.REFERENCE
+) -> list[list[Array]]:
+    """What LiteRT's reference kernels compute, one inference after the other; variables keep their values."""
+    runner = LiteRT(model, kernels=kernels)
     names = [info.name for info in runner.inputs]
     results = []
     for sample in samples:
