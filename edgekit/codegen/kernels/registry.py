@@ -66,6 +66,7 @@ KERNELS: Registry[Lower] = Registry(
             "int16 activations, int8 weights",
         ),
         "UNIDIRECTIONAL_SEQUENCE_LSTM": (f"{_HERE}.lstm:lower_lstm", "plain LSTM that keeps its state"),
+        **FLOAT_KERNELS,
     },
 )
 
