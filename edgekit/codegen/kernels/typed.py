@@ -65,3 +65,10 @@ def axis_of(op: Op, axis: int, rank: int) -> int:
     if not -rank <= axis < rank:
         raise ModelError(f"{op.label} '{op.name}' names axis {axis} of a tensor of {rank} axes.")
     return axis % rank
+
+
+def shifted(source: Tensor, output: Tensor) -> int | None:
+    """`Call.ahead` of a kernel that goes element by element: None between types that C lets no pointers share."""
+    if source.dtype is not output.dtype and min(source.dtype.bits, output.dtype.bits) > 8:
+        return None
+    return max(0, output.nbytes - source.nbytes)
