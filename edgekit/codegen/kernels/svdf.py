@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.codegen.call import Call, Constant, Field, Settings
+from edgekit.codegen.kernels.linear_f32 import fused_range
 from edgekit.codegen.kernels.quantized import multiplier_of, scale_of, zero_point_of
 from edgekit.core.errors import ModelError
 from edgekit.graph.model import Op, Tensor
@@ -84,6 +85,33 @@ def lower_svdf(op: Op, settings: Settings) -> Call:
         states=(svdf.state,),
         ahead=(svdf.ahead(),),
         own=True,
+        macs=svdf.macs,
+    )
+
+
+def lower_svdf_f32(op: Op, settings: Settings) -> Call:
+    """float32 throughout."""
+    svdf = svdf_of(op)
+    if svdf.feature.dtype is not DType.FLOAT32 or svdf.time.dtype is not DType.FLOAT32:
+        raise ModelError(f"{op.label} '{op.name}' has a float32 input and {svdf.feature.dtype.label} weights: no C.")
+    low, high = fused_range(op)
+    fields: dict[str, Field] = {
+        **svdf.fields(),
+        "feature_weights": Constant(np.asarray(svdf.feature.data)),
+        "time_weights": Constant(np.asarray(svdf.time.data)),
+        "bias": Constant(np.zeros(svdf.units, np.float32) if svdf.bias is None else svdf.bias),
+        "low": low,
+        "high": high,
+    }
+    return Call(
+        op,
+        "ek_svdf_f32",
+        "ek_svdf_f32.h",
+        fields,
+        inputs=(svdf.source,),
+        outputs=(svdf.output,),
+        states=(svdf.state,),
+        ahead=(svdf.ahead(),),
         macs=svdf.macs,
     )
 

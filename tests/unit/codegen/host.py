@@ -92,7 +92,7 @@ def random_samples(graph: Graph, count: int, seed: int = 0) -> list[list[Array]]
 def reference(
     model: bytes, samples: Sequence[Sequence[Array]], kernels: Kernels = Kernels.REFERENCE
 ) -> list[list[Array]]:
-    """What LiteRT's reference kernels compute, one inference after the other."""
+    """What LiteRT's reference kernels compute, one inference after the other; variables keep their values."""
     runner = LiteRT(model, kernels=kernels)
     names = [info.name for info in runner.inputs]
     results = []

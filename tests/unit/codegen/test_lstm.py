@@ -14,6 +14,7 @@ from edgekit.graph.codec import read, write
 from edgekit.graph.types import DType
 from tests.unit.codegen.host import assert_exact
 from tests.unit.codegen.many_ops import side_by_side
+from tests.unit.codegen.near import assert_within
 from tests.unit.codegen.one_op import Spec, one_op, tensor
 
 
@@ -51,6 +52,29 @@ def lstm(rng: np.random.Generator, number: int, peephole: bool = False) -> bytes
 def test_int8_is_exact_from_run_to_run(tmp_path: Path, seed: int, compiler: str) -> None:
     rng = np.random.default_rng(seed)
     assert_exact(side_by_side([lstm(rng, n) for n in range(16)]), Settings(), tmp_path, 12, compiler)
+
+
+def lstm_f32(rng: np.random.Generator, number: int) -> bytes:
+    """A float32 LSTM of any size."""
+    batches, steps, inputs, cells = (int(n) for n in rng.integers(1, 7, 4))
+    time_major = bool(number % 2)
+    shape = (steps, batches) if time_major else (batches, steps)
+
+    def gates(*size: int) -> list[Spec]:
+        return [Spec(size, DType.FLOAT32, data=rng.normal(0, 0.5, size).astype(np.float32)) for _ in range(4)]
+
+    state = Spec((batches, cells), DType.FLOAT32, is_variable=True)
+    sources: list[Spec | None] = [Spec((*shape, inputs), DType.FLOAT32)]
+    sources += [*gates(cells, inputs), *gates(cells, cells), None, None, None, *gates(cells), None, None]
+    sources += [state, state, None, None, None, None]
+    options = {"fusedActivationFunction": 4, "cellClip": 1.5 if number % 3 == 0 else 0.0, "timeMajor": time_major}
+    return one_op("UNIDIRECTIONAL_SEQUENCE_LSTM", sources, [Spec((*shape, cells), DType.FLOAT32)], 1, **options)
+
+
+def test_float32_is_near_from_run_to_run(tmp_path: Path) -> None:
+    """Outputs are below 1 and a gate's error is some ulp of it; feedback shrinks what it carries on: 32 ulp of 1."""
+    rng = np.random.default_rng(3)
+    assert_within(side_by_side([lstm_f32(rng, n) for n in range(16)]), tmp_path, 32, least=0.5)
 
 
 def test_peepholes_are_refused() -> None:

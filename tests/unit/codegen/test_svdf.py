@@ -38,6 +38,26 @@ def test_int8_is_exact_from_run_to_run(tmp_path: Path, seed: int, compiler: str)
     assert_exact(side_by_side([svdf(rng, n) for n in range(16)]), Settings(), tmp_path, 12, compiler)
 
 
+def svdf_f32(rng: np.random.Generator, number: int) -> bytes:
+    """A float32 SVDF of any size."""
+    batches, inputs, units, rank, memory = (int(n) for n in rng.integers(1, 6, 5))
+    filters = units * rank
+
+    def normal(*shape: int) -> Spec:
+        return Spec(shape, DType.FLOAT32, data=rng.normal(0, 1, shape).astype(np.float32))
+
+    sources: list[Spec | None] = [Spec((batches, inputs), DType.FLOAT32), normal(filters, inputs)]
+    sources += [normal(filters, memory), normal(units) if number % 3 else None]
+    sources.append(Spec((batches, memory * filters), DType.FLOAT32, is_variable=True))
+    output = Spec((batches, units), DType.FLOAT32)
+    return one_op("SVDF", sources, [output], 1, rank=rank, fusedActivationFunction=number % 2)
+
+
+def test_float32_is_exact_from_run_to_run(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    assert_exact(side_by_side([svdf_f32(rng, n) for n in range(16)]), Settings(), tmp_path, 12)
+
+
 def test_an_int8_memory_is_refused() -> None:
     model = svdf(np.random.default_rng(0), 0, state=DType.INT8)
     with pytest.raises(ModelError, match="memory of int8, int8, int16, int8: C is generated for int8, int8, int16"):
