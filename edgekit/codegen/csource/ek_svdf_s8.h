@@ -35,7 +35,7 @@ EK_BODY int8_t ek_svdf_s8_unit(const ek_svdf_s8_params *p, const int16_t *memory
     return (int8_t)ek_clamp(scaled + p->output_zero_point, -128, 127);
 }
 
-EK_BODY void ek_svdf_s8_body(const ek_svdf_s8_params *p, const int8_t *in, int8_t *out, int16_t *memory) {
+EK_SHARED void ek_svdf_s8(const ek_svdf_s8_params *p, const int8_t *in, int8_t *out, int16_t *memory) {
     const int32_t filters = p->units * p->rank;
     const int32_t entries = filters * p->memory;
     for (int32_t batch = 0; batch < p->batches; batch++, in += p->inputs, memory += entries) {
@@ -47,10 +47,6 @@ EK_BODY void ek_svdf_s8_body(const ek_svdf_s8_params *p, const int8_t *in, int8_
             *out++ = ek_svdf_s8_unit(p, memory, unit);
         }
     }
-}
-
-EK_SHARED void ek_svdf_s8(const ek_svdf_s8_params *p, const int8_t *in, int8_t *out, int16_t *memory) {
-    ek_svdf_s8_body(p, in, out, memory);
 }
 
 #endif

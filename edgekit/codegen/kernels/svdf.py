@@ -84,7 +84,6 @@ def lower_svdf(op: Op, settings: Settings) -> Call:
         outputs=(svdf.output,),
         states=(svdf.state,),
         ahead=(svdf.ahead(),),
-        own=True,
         macs=svdf.macs,
     )
 

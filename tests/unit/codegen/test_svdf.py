@@ -14,43 +14,13 @@ from edgekit.graph.codec import read
 from edgekit.graph.types import DType
 from tests.unit.codegen.host import assert_exact
 from tests.unit.codegen.many_ops import side_by_side
-from tests.unit.codegen.one_op import Spec, one_op
-
-
-def svdf(rng: np.random.Generator, number: int, state: DType = DType.INT16) -> bytes:
-    """An int8 SVDF of any size."""
-    batches, inputs, units, rank, memory = (int(n) for n in rng.integers(1, 6, 5))
-    filters = units * rank
-    sources: list[Spec | None] = [
-        Spec((batches, inputs), DType.INT8, 0.02, int(rng.integers(-9, 9))),
-        Spec((filters, inputs), DType.INT8, 0.01, data=rng.integers(-127, 128, (filters, inputs), np.int8)),
-        Spec((filters, memory), DType.INT16, 0.0001, data=rng.integers(-9000, 9000, (filters, memory), np.int16)),
-        Spec((units,), DType.INT32, 1e-5, data=rng.integers(-9000, 9000, units, np.int32)) if number % 3 else None,
-        Spec((batches, memory * filters), state, float(rng.uniform(0.0005, 0.002)), is_variable=True),
-    ]
-    output = Spec((batches, units), DType.INT8, float(rng.uniform(0.02, 0.05)), int(rng.integers(-9, 9)))
-    return one_op("SVDF", sources, [output], 3, rank=rank, fusedActivationFunction=1)
+from tests.unit.codegen.recurrent import svdf, svdf_f32
 
 
 @pytest.mark.parametrize(("seed", "compiler"), [(1, "gcc"), (2, "clang")])
 def test_int8_is_exact_from_run_to_run(tmp_path: Path, seed: int, compiler: str) -> None:
     rng = np.random.default_rng(seed)
     assert_exact(side_by_side([svdf(rng, n) for n in range(16)]), Settings(), tmp_path, 12, compiler)
-
-
-def svdf_f32(rng: np.random.Generator, number: int) -> bytes:
-    """A float32 SVDF of any size."""
-    batches, inputs, units, rank, memory = (int(n) for n in rng.integers(1, 6, 5))
-    filters = units * rank
-
-    def normal(*shape: int) -> Spec:
-        return Spec(shape, DType.FLOAT32, data=rng.normal(0, 1, shape).astype(np.float32))
-
-    sources: list[Spec | None] = [Spec((batches, inputs), DType.FLOAT32), normal(filters, inputs)]
-    sources += [normal(filters, memory), normal(units) if number % 3 else None]
-    sources.append(Spec((batches, memory * filters), DType.FLOAT32, is_variable=True))
-    output = Spec((batches, units), DType.FLOAT32)
-    return one_op("SVDF", sources, [output], 1, rank=rank, fusedActivationFunction=number % 2)
 
 
 def test_float32_is_exact_from_run_to_run(tmp_path: Path) -> None:
