@@ -57,15 +57,18 @@ def lstm_f32(rng: np.random.Generator, number: int) -> bytes:
 
 
 def svdf(rng: np.random.Generator, number: int, state: DType = DType.INT16) -> bytes:
-    """An int8 SVDF of any size."""
+    """An int8 SVDF of any size, its memory and time weights of type `state`."""
     batches, inputs, units, rank, memory = (int(n) for n in rng.integers(1, 6, 5))
     filters = units * rank
+    limit, time_scale, state_scale = (9000, 1e-4, 1e-3) if state is DType.INT16 else (127, 1e-2, 0.05)
+    state_scale *= float(rng.uniform(0.5, 2))
+    bias = Spec((units,), DType.INT32, state_scale * time_scale, data=rng.integers(-9000, 9000, units, np.int32))
     sources: list[Spec | None] = [
         Spec((batches, inputs), DType.INT8, 0.02, int(rng.integers(-9, 9))),
         Spec((filters, inputs), DType.INT8, 0.01, data=rng.integers(-127, 128, (filters, inputs), np.int8)),
-        Spec((filters, memory), DType.INT16, 0.0001, data=rng.integers(-9000, 9000, (filters, memory), np.int16)),
-        Spec((units,), DType.INT32, 1e-5, data=rng.integers(-9000, 9000, units, np.int32)) if number % 3 else None,
-        Spec((batches, memory * filters), state, float(rng.uniform(0.0005, 0.002)), is_variable=True),
+        Spec((filters, memory), state, time_scale, data=rng.integers(-limit, limit, (filters, memory), state.numpy)),
+        bias if number % 3 or state is DType.INT8 else None,  # TFLite Micro crashes without
+        Spec((batches, memory * filters), state, state_scale, is_variable=True),
     ]
     output = Spec((batches, units), DType.INT8, float(rng.uniform(0.02, 0.05)), int(rng.integers(-9, 9)))
     return one_op("SVDF", sources, [output], 3, rank=rank, fusedActivationFunction=1)

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from edgekit.codegen.call import Settings
-from edgekit.codegen.generate import generate
+from edgekit.codegen.generate import generate, the_graph
 from edgekit.core.errors import ModelError
 from edgekit.graph.codec import read
 from edgekit.graph.types import DType
-from tests.unit.codegen.host import assert_exact
+from edgekit.runtime.tflm import run_tflm
+from tests.tools import package
+from tests.unit.codegen.host import assert_exact, compiled, random_samples, run
 from tests.unit.codegen.many_ops import side_by_side
 from tests.unit.codegen.recurrent import svdf, svdf_f32
 
@@ -28,7 +30,22 @@ def test_float32_is_exact_from_run_to_run(tmp_path: Path) -> None:
     assert_exact(side_by_side([svdf_f32(rng, n) for n in range(16)]), Settings(), tmp_path, 12)
 
 
-def test_an_int8_memory_is_refused() -> None:
-    model = svdf(np.random.default_rng(0), 0, state=DType.INT8)
-    with pytest.raises(ModelError, match="memory of int8, int8, int16, int8: C is generated for int8, int8, int16"):
-        generate(read(model), Settings())
+@pytest.mark.parametrize("seed", range(4))
+def test_an_int8_memory_is_exact_as_in_tflite_micro(tmp_path: Path, seed: int) -> None:
+    """LiteRT has no such kernel."""
+    package("tflite_micro", "tflm")
+    model = svdf(np.random.default_rng(seed), seed, state=DType.INT8)
+    graph = the_graph(read(model))
+    samples = random_samples(graph, 12)
+    mine = [outputs[0] for outputs in run(compiled(model, Settings(), tmp_path), graph, samples)]
+    (theirs,) = run_tflm(model, (np.stack([sample[0] for sample in samples]),)).outputs
+    np.testing.assert_array_equal(np.stack(mine), theirs.reshape(np.stack(mine).shape))
+
+
+def test_a_memory_of_another_type_than_its_weights_is_refused() -> None:
+    model = read(svdf(np.random.default_rng(0), 0))
+    state = model.graphs[0].ops[0].inputs[4]
+    assert state is not None
+    state.dtype = DType.INT8
+    with pytest.raises(ModelError, match="memory of int8, int16, int8 .zero point 0.: C is generated for int8, int16"):
+        generate(model, Settings())
