@@ -75,7 +75,8 @@ class Toolchain:
             return ("-mthumb", *core.gcc)
         abi = "eabihf" if core.hard_float else "eabi"
         # zig traps on what C leaves undefined unless it is told not to, and it is what we compile for size and speed
-        return ("-target", f"thumb-freestanding-{abi}", f"-mcpu={core.zig_cpu}", "-fno-sanitize=undefined")
+        own = ("-fno-sanitize=undefined", "-fno-unwind-tables")
+        return ("-target", f"thumb-freestanding-{abi}", f"-mcpu={core.zig_cpu}", *own)
 
     def run(self, options: Sequence[str | Path], timeout_s: float) -> process.Completed:
         """Compile. What goes wrong is in the result."""

@@ -201,8 +201,6 @@ class _Visit:
     def require_network(self) -> None:
         """Raises DeviceError where the firmware has no network, or another."""
         hint = "`edgekit firmware BUNDLE` builds one that has it: see docs/microcontrollers.md"
-        result = self.transport.run(["true"], self.options.timeout_s)
-        del result
         try:
             facts = self.facts()
         except DeviceError as error:

@@ -16,6 +16,7 @@ from edgekit.core.files import sha256_bytes, sha256_tree
 from edgekit.core.toolchain import M3, M4F, M7, M55, Core, Family, Toolchain, find_toolchain
 
 SOURCES = Path(__file__).with_name("agent")
+FREESTANDING = SOURCES / "freestanding"
 STORE_BYTES = 256 << 10
 """Room for files: the emulated UART takes about 25 to 80 kB/s, so this is ten seconds of it at worst."""
 LARGE_BYTES = 12 << 20
@@ -169,11 +170,21 @@ class _Build:
             sources += sorted((folder / "c").rglob("ek_*.c"))
             words += [self.network.optimize, "-I", SOURCES, "-I", folder / "c"]
             words += [f"-D{name}={value}" for name, value in self.network.defines().items()]
-        words += ["-T", script, *sources, "-o", folder / "agent.elf"]
+        placed = folder / "placed.ld"
+        placed.write_text(_memory(self.machine) + script.read_text())
+        words += ["-T", placed, *sources, *library_of(self.compiler), "-o", folder / "agent.elf"]
         done = self.compiler.run(words, _BUILD_S)
         hint = "Is libnewlib-arm-none-eabi installed?" if self.compiler.family is Family.GCC else ""
         done.require(f"{self.compiler.title} for {self.machine.name}", DeviceError, hint)
+        placed.unlink()
         shutil.rmtree(folder / "c", ignore_errors=True)
+
+
+def library_of(compiler: Toolchain) -> tuple[str | Path, ...]:
+    """The C library: the compiler's own, or ours where it has none. To stand behind the sources."""
+    if compiler.family is Family.GCC:
+        return ("-nostartfiles", "--specs=nosys.specs", "-lm")
+    return ("-I", FREESTANDING, FREESTANDING / "library.c")
 
 
 def _options(machine: Machine, compiler: Toolchain, counting: bool = False) -> list[str]:
@@ -187,6 +198,16 @@ def _options(machine: Machine, compiler: Toolchain, counting: bool = False) -> l
     }
     if machine.counter_at:
         defines["SYSTEM_COUNTER_BASE"] = f"{machine.counter_at:#x}u"
+    return [
+        *("-std=c99", "-O2", "-g", *compiler.options_of(machine.processor), *_WARNINGS),
+        *("-ffunction-sections", "-fdata-sections"),
+        *(f"-D{name}={value}" for name, value in defines.items()),
+        "-Wl,--gc-sections",
+    ]
+
+
+def _memory(machine: Machine) -> str:
+    """Where everything lies, as the linker's scripts want it."""
     symbols = {
         "code_at": machine.code_at,
         "code_size": machine.code_bytes,
@@ -198,10 +219,4 @@ def _options(machine: Machine, compiler: Toolchain, counting: bool = False) -> l
         "large_size": LARGE_BYTES,
         "program_stack_size": STACK_BYTES,
     }
-    library = ["--specs=nano.specs", "--specs=nosys.specs"]
-    return [
-        *("-std=c99", "-O2", "-g", *compiler.options_of(machine.processor), *_WARNINGS),
-        *("-ffunction-sections", "-fdata-sections", "-nostartfiles", *library),
-        *(f"-D{name}={value}" for name, value in defines.items()),
-        *("-Wl,--gc-sections", *(f"-Wl,--defsym={name}={value:#x}" for name, value in symbols.items())),
-    ]
+    return "".join(f"{name} = {value:#x};\n" for name, value in symbols.items())

@@ -95,9 +95,7 @@ EK_BODY void ek_conv_s8_mve_body(const ek_conv_s8_mve_params *p, const int8_t *i
         const int8_t *weights = p->weights;
         const int32_t *channels = p->channels;
         for (int32_t count = p->out_channels; count > 0; count -= EK_MVE_LANES) {
-            ek_mve_block(x0, x1, weights, p->steps, channels, &range, out, out1, count);
-            weights += EK_MVE_LANES * taps;
-            channels += EK_MVE_CHANNEL_WORDS;
+            ek_mve_block(x0, x1, &weights, p->steps, &channels, &range, out, out1, count);
             out += ek_min(count, EK_MVE_LANES);
             out1 += ek_min(count, EK_MVE_LANES);
         }

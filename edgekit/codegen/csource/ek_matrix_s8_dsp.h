@@ -59,17 +59,6 @@ EK_SHARED int32_t *ek_widen_two_s8_dsp(const int8_t *from0, const int8_t *from1,
     return to;
 }
 
-/* A doubled sum as an output, in two roundings: `addend` is half a step and the output's zero point. */
-static inline int8_t ek_scaled_s8_dsp(int32_t doubled, int32_t mantissa, int32_t addend, int32_t exponent) {
-    const int32_t product = ek_smmlar(doubled, mantissa, addend);
-    return (int8_t)ek_ssat8((product + (doubled >> 31)) >> exponent);
-}
-
-/* In one rounding. */
-static inline int8_t ek_scaled_once_s8_dsp(int32_t doubled, int32_t mantissa, int32_t addend, int32_t exponent) {
-    return (int8_t)ek_ssat8(ek_smmla(doubled, mantissa, addend) >> exponent);
-}
-
 /* Twice a sum of A. */
 static inline int32_t ek_doubled_a(int32_t a) { return (int32_t)((uint32_t)a << 1); }
 
@@ -86,13 +75,6 @@ static inline void ek_store_two_s8_dsp(int32_t doubled0, int32_t doubled1, const
     const int8_t value1 = ek_scaled_s8_dsp(ek_wrapping_add(bias, doubled1), mantissa, addend, exponent);
     *to0 = value0;
     *to1 = value1;
-}
-
-/* A narrower range than int8's, for outputs that are written already. */
-EK_SHARED void ek_clamp_s8(int8_t *values, int32_t count, int32_t low, int32_t high) {
-    for (int32_t i = 0; i < count; i++) {
-        values[i] = (int8_t)ek_clamp(values[i], low, high);
-    }
 }
 
 /* gcc, when it optimizes, gives its registers to assembly as we like; another compiler does as it likes. */
@@ -115,15 +97,16 @@ EK_SHARED void ek_clamp_s8(int8_t *values, int32_t count, int32_t low, int32_t h
     "smlad %[a1], %[p], %[t], %[a1]\n\t" \
     "smlad %[c0], %[q], %[s], %[c0]\n\t" \
     "smlad %[c1], %[q], %[t], %[c1]\n\t"
-#define EK_STEPS_TWO                                                                                        \
-    {                                                                                                       \
-        int32_t p, q, s, t;                                                                                 \
-        __asm__(EK_TEXT_TWO EK_TEXT_TWO EK_TEXT_TWO EK_TEXT_TWO                                             \
-                : [ab0] "+r"(ab0), [ab1] "+r"(ab1), [cd0] "+r"(cd0), [cd1] "+r"(cd1), [a0] "+r"(a0),        \
-                  [a1] "+r"(a1), [c0] "+r"(c0), [c1] "+r"(c1), [w] "+r"(w), [x] "+r"(x), [p] "=&r"(p),      \
-                  [q] "=&r"(q), [s] "=&r"(s), [t] "=&r"(t)                                                  \
-                :                                                                                           \
-                : "memory");                                                                                \
+#define EK_LOOP_TWO                                                                                          \
+    {                                                                                                        \
+        int32_t p, q, s, t;                                                                                  \
+        __asm__("1:\n\t" EK_TEXT_TWO EK_TEXT_TWO EK_TEXT_TWO EK_TEXT_TWO                                     \
+                "ldr %[p], %[end]\n\tcmp %[p], %[x]\n\tbne 1b"                                               \
+                : [ab0] "+r"(ab0), [ab1] "+r"(ab1), [cd0] "+r"(cd0), [cd1] "+r"(cd1), [a0] "+r"(a0),         \
+                  [a1] "+r"(a1), [c0] "+r"(c0), [c1] "+r"(c1), [w] "+r"(w), [x] "+r"(x), [p] "=&r"(p),       \
+                  [q] "=&r"(q), [s] "=&r"(s), [t] "=&r"(t)                                                   \
+                : [end] "m"(end)                                                                             \
+                : "cc", "memory");                                                                           \
     }
 #else
 #define EK_STEP_TWO                    \
@@ -144,7 +127,10 @@ EK_SHARED void ek_clamp_s8(int8_t *values, int32_t count, int32_t low, int32_t h
         w += 2;                        \
         x += 2;                        \
     }
-#define EK_STEPS_TWO EK_STEP_TWO EK_STEP_TWO EK_STEP_TWO EK_STEP_TWO
+#define EK_LOOP_TWO                                     \
+    do {                                                \
+        EK_STEP_TWO EK_STEP_TWO EK_STEP_TWO EK_STEP_TWO \
+    } while (x != end);
 #endif
 
 /* All output channels of two vectors, whose words take turns in `vectors`. */
@@ -156,9 +142,7 @@ EK_SHARED void ek_matrix_two_s8_dsp(const ek_matrix_s8 *m, const int32_t *vector
     for (int32_t left = m->channels; left > 0; left -= 4, scale += 16) {
         const int32_t *x = vectors;
         int32_t ab0 = 0, ab1 = 0, cd0 = 0, cd1 = 0, a0 = 0, a1 = 0, c0 = 0, c1 = 0;
-        do {
-            EK_STEPS_TWO
-        } while (x != end);
+        EK_LOOP_TWO
         int8_t *const to0 = left >= 4 ? out0 : last;
         int8_t *const to1 = left >= 4 ? out1 : last + 4;
         ek_store_two_s8_dsp(ek_doubled_a(a0), ek_doubled_a(a1), scale, to0, to1);
@@ -191,14 +175,14 @@ EK_SHARED void ek_matrix_two_s8_dsp(const ek_matrix_s8 *m, const int32_t *vector
     "smlad %[c0], r5, %[s], %[c0]\n\t"  \
     "smlad %[a0], r6, %[t], %[a0]\n\t"  \
     "smlad %[c0], r8, %[t], %[c0]\n\t"
-#define EK_STEPS_ONE                                                                                          \
-    {                                                                                                         \
-        int32_t s, t;                                                                                         \
-        __asm__(EK_TEXT_ONE EK_TEXT_ONE                                                                       \
-                : [ab0] "+r"(ab0), [cd0] "+r"(cd0), [a0] "+r"(a0), [c0] "+r"(c0), [w] "+r"(w), [x] "+r"(x),   \
-                  [s] "=&r"(s), [t] "=&r"(t)                                                                  \
-                :                                                                                             \
-                : "r4", "r5", "r6", "r8", "memory");                                                          \
+#define EK_LOOP_ONE                                                                                          \
+    {                                                                                                        \
+        int32_t s, t;                                                                                        \
+        __asm__("1:\n\t" EK_TEXT_ONE EK_TEXT_ONE "cmp %[end], %[x]\n\tbne 1b"                               \
+                : [ab0] "+r"(ab0), [cd0] "+r"(cd0), [a0] "+r"(a0), [c0] "+r"(c0), [w] "+r"(w), [x] "+r"(x),  \
+                  [s] "=&r"(s), [t] "=&r"(t)                                                                 \
+                : [end] "r"(end)                                                                             \
+                : "r4", "r5", "r6", "r8", "cc", "memory");                                                   \
     }
 #else
 #define EK_STEP_ONE                           \
@@ -212,7 +196,10 @@ EK_SHARED void ek_matrix_two_s8_dsp(const ek_matrix_s8 *m, const int32_t *vector
         w += 2;                               \
         x++;                                  \
     }
-#define EK_STEPS_ONE EK_STEP_ONE EK_STEP_ONE EK_STEP_ONE EK_STEP_ONE
+#define EK_LOOP_ONE                                     \
+    do {                                                \
+        EK_STEP_ONE EK_STEP_ONE EK_STEP_ONE EK_STEP_ONE \
+    } while (x != end);
 #endif
 
 /* All output channels of one vector. */
@@ -223,9 +210,7 @@ EK_SHARED void ek_matrix_one_s8_dsp(const ek_matrix_s8 *m, const int32_t *vector
     for (int32_t left = m->channels; left > 0; left -= 4) {
         const int32_t *x = vector;
         int32_t ab0 = 0, cd0 = 0, a0 = 0, c0 = 0;
-        do {
-            EK_STEPS_ONE
-        } while (x != end);
+        EK_LOOP_ONE
         const int32_t doubled[4] = {ek_doubled_a(a0), ek_doubled_b(ab0, a0), ek_doubled_a(c0), ek_doubled_b(cd0, c0)};
         for (int32_t i = 0; i < ek_min(left, 4); i++, scale += 4) {
             const int32_t sum = ek_wrapping_add(scale[0], doubled[i]);

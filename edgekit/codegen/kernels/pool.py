@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from edgekit.codegen.call import Call, Settings
+from edgekit.codegen.call import Build, Call, Settings
 from edgekit.codegen.kernels.quantized import output_range
 from edgekit.codegen.kernels.typed import source_of, suffix_of
+from edgekit.codegen.kernels.vectorized_mve import vectorized
 from edgekit.codegen.kernels.window import Window, window_of
 from edgekit.graph.model import Op, Tensor
 from edgekit.graph.types import DType
@@ -12,7 +13,8 @@ from edgekit.graph.types import DType
 
 def lower_average_pool(op: Op, settings: Settings) -> Call:
     """The mean of what the window covers of the input, halves away from zero."""
-    return _pool(op, "ek_average_pool")
+    call = _pool(op, "ek_average_pool")
+    return vectorized(call) if settings.build is Build.MVE else call
 
 
 def lower_max_pool(op: Op, settings: Settings) -> Call:
