@@ -18,7 +18,7 @@ from edgekit.measure.fleet import FleetJob, OneLine, on_fleet
 from edgekit.measure.gates import Gate, evaluate_gates
 from edgekit.measure.measurement import Measurement
 from edgekit.measure.options import CheckOptions
-from edgekit.report.words import latency_words
+from edgekit.report.words import cost_words
 from edgekit.targets.target import Kind, Target, kib_of
 from edgekit.transports.uri import LOCAL, DeviceUri
 
@@ -65,7 +65,7 @@ def measured_words(measurement: Measurement) -> str:
     """A measurement in a line."""
     parity = "parity kept" if measurement.parity.passed else "WRONG OUTPUTS"
     emulated = f" ({measurement.conditions.emulated})" if measurement.conditions.emulated else ""
-    return f"{parity}, {latency_words(measurement.latency)}{emulated}"
+    return f"{parity}, {cost_words(measurement)}{emulated}"
 
 
 def measure_on(device: DeviceUri, drafts: list[Draft], progress: Progress) -> dict[str, Measured]:

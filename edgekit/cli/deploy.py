@@ -159,6 +159,7 @@ def _check(bundle: Bundle, judging: Judging, runs: int | None, python: str) -> C
         open_gates = [gate.key for gate in gates if gate.passed is None]
         judged = f", not judged: {', '.join(open_gates)}" if open_gates else ""
         emulated = " (emulated)" if found.conditions.emulated else ""
-        return f"outputs right, p90 {found.latency.p90_us / 1000:.3g} ms{emulated}{judged}"
+        p90 = f"{found.latency.p90_us / 1000:.3g} ms" if found.latency else "not timed"
+        return f"outputs right, p90 {p90}{emulated}{judged}"
 
     return check

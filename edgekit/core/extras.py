@@ -14,6 +14,7 @@ EXTRAS = {
     "images": ("PIL",),
     "adb": ("adbutils",),
     "serial": ("serial",),
+    "zig": ("ziglang",),
     "sign": ("cryptography",),
     "service": ("waitress",),
     "tflm": ("tflite_micro",),

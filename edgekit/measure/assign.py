@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from edgekit.core.errors import UsageError
 from edgekit.measure.board import VENV_PYTHON, probe
-from edgekit.measure.check import require_checkable
 from edgekit.measure.fleet import parse_devices
 from edgekit.targets.target import Kind, RuntimeKind, Target
 from edgekit.transports.base import Transport
@@ -45,7 +44,6 @@ def assign(texts: Sequence[str], targets: Sequence[Target]) -> Mapping[DeviceUri
 
 def _targets_of(wish: Wish, targets: Sequence[Target]) -> tuple[Target, ...]:
     device = wish.device
-    require_checkable(device)
     if wish.target:
         named = tuple(target for target in targets if target.name == wish.target)
         if not named:
@@ -57,7 +55,7 @@ def _targets_of(wish: Wish, targets: Sequence[Target]) -> tuple[Target, ...]:
     reached = [target for target in targets if target.kind is kind]
     if not reached:
         raise UsageError(f"{device} fits none of the targets: none is reached over {device.transport}", _names(targets))
-    if kind is Kind.LINUX or len(reached) > 1:
+    if kind is Kind.LINUX or (kind is Kind.ANDROID and len(reached) > 1):
         reached = _asked(device, reached)
     if len(reached) > 1:
         names = " or ".join(target.name for target in reached)

@@ -18,6 +18,7 @@ from edgekit.measure.parity import judge_parity
 from edgekit.measure.visit import Request, Visit
 from edgekit.runtime.litert import Kernels
 from edgekit.transports.base import Transport
+from edgekit.transports.framed import FramedTransport
 from edgekit.transports.registry import transport_for
 from edgekit.transports.uri import DeviceUri
 
@@ -33,8 +34,15 @@ def check_bundle(bundle: Bundle, device: DeviceUri, options: CheckOptions, progr
     crash names its signal), UsageError where the bundle has no golden samples or the device takes no such bundle.
     """
     require_golden(bundle)
-    require_checkable(device)
+    if device.transport == "qemu":
+        from edgekit.measure.microcontroller import measure_emulated
+
+        return measure_emulated(bundle, device, options, progress)
     with transport_for(device) as transport:
+        if isinstance(transport, FramedTransport):
+            from edgekit.measure.microcontroller import measure_on_port
+
+            return measure_on_port(bundle, device, transport, options, progress)
         return check_open(bundle, device, transport, options, progress)
 
 
@@ -43,7 +51,7 @@ def check_open(
 ) -> Measurement:
     """As `check_bundle`, through a transport that is open and stays so."""
     require_golden(bundle)
-    require_checkable(device)
+    require_files(device)
     if device.transport == "adb":
         from edgekit.measure.android import measure_on_phone
 
@@ -92,11 +100,12 @@ def require_golden(bundle: Bundle) -> None:
         raise _no_golden(bundle)
 
 
-def require_checkable(device: DeviceUri) -> None:
+def require_files(device: DeviceUri) -> None:
+    """Raises UsageError for a device whose bundle is in its firmware: nothing can be brought there and run."""
     if device.transport in ("serial", "qemu"):
         raise UsageError(
-            f"{device}: a bundle for a microcontroller has no firmware in it yet, so nothing can be measured there",
-            "check it on local, where the reference kernels compute what TFLM does",
+            f"{device}: a microcontroller has its bundle in its firmware, so none can be brought there",
+            "`edgekit check` and `edgekit profile` run what is in the firmware",
         )
 
 

@@ -29,11 +29,10 @@ def merged(launches: list[Measurement]) -> Measurement:
         raise ValueError("there is no launch")
     wrong = [m for m in launches if not m.parity.passed]
     typical = wrong[0] if wrong else sorted(launches, key=_p90_ms)[len(launches) // 2]
-    latency = dataclasses.replace(
-        typical.latency,
-        launch_count=len(launches),
-        launch_p90_us=tuple(m.latency.p90_us for m in launches),
-    )
+    latency = typical.latency
+    if latency is not None:
+        p90_us = tuple(m.latency.p90_us for m in launches if m.latency is not None)
+        latency = dataclasses.replace(latency, launch_count=len(launches), launch_p90_us=p90_us)
     conditions = dataclasses.replace(
         typical.conditions, before=launches[0].conditions.before, after=launches[-1].conditions.after
     )
@@ -41,4 +40,4 @@ def merged(launches: list[Measurement]) -> Measurement:
 
 
 def _p90_ms(measurement: Measurement) -> float:
-    return measurement.latency.p90_us / 1000
+    return measurement.latency.p90_us / 1000 if measurement.latency else 0.0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgekit.codegen.footprint import Footprint
 from edgekit.core.errors import DeviceError, ModelError
 from edgekit.core.records import from_record, to_record
 from edgekit.measure.statistics import (
@@ -208,18 +209,52 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True)
+class LayerCount:
+    """Instructions of one layer in one inference."""
+
+    name: str
+    kind: str
+    instructions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """A network in a microcontroller's firmware; None for what was not counted there.
+
+    Attributes:
+        instructions, least_instructions: of an inference, the most and the least over the golden samples.
+        setup_instructions: of `ek_model_init`.
+        footprint: flash and RAM of the least program with the network in it.
+        stack_bytes: the most that an inference needs of the stack, as a painted stack shows.
+        ram_bytes: arena, other variables and that stack.
+        counted: in words, what counted and what it leaves out.
+        layers: in the order in which they run, counted in another run.
+    """
+
+    instructions: int | None
+    least_instructions: int | None
+    setup_instructions: int | None
+    footprint: Footprint | None
+    stack_bytes: int
+    ram_bytes: int
+    counted: str
+    layers: tuple[LayerCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Measurement:
     """Numbers from one device for one bundle. Latencies in microseconds, memory in bytes.
 
-    `scope` says what one inference is: which of several signatures.
+    `scope` says what one inference is: which of several signatures. `latency` and the times beside it are None on an
+    emulated microcontroller, where instructions are counted instead: see `firmware`.
     """
 
     device: str
     target: str
     model_sha256: str
-    latency: Latency
-    init_us: float
-    first_inference_us: float
+    latency: Latency | None
+    init_us: float | None
+    first_inference_us: float | None
     memory: Memory | None
     profile: Profile
     parity: Parity
@@ -230,6 +265,7 @@ class Measurement:
     power: Power | None = None
     task: TaskAccuracy | None = None
     warnings: tuple[str, ...] = ()
+    firmware: Firmware | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The measurement as JSON-able values, with its schema number."""
@@ -241,7 +277,8 @@ class Measurement:
         if not isinstance(record, dict) or record.get("schema") != SCHEMA:
             raise DeviceError(f"this is not a measurement of schema {SCHEMA}", _AGAIN)
         try:
-            return from_record(Measurement, {k: v for k, v in record.items() if k != "schema"}, "measurement")
+            fields = {"firmware": None} | {k: v for k, v in record.items() if k != "schema"}  # older ones have none
+            return from_record(Measurement, fields, "measurement")
         except ModelError as error:
             raise DeviceError(f"the measurement cannot be read: {error.message}", _AGAIN) from error
 
@@ -249,18 +286,29 @@ class Measurement:
         """Key of a budget -> the number of this measurement for it."""
         ram = None if self.memory is None else self.memory.peak_bytes / 1024
         energy = None if self.power is None else self.power.energy_mj
-        return {"latency_p90_ms": self.latency.p90_us / 1000, "ram_kib": ram, "energy_mj": energy}
+        latency = None if self.latency is None else self.latency.p90_us / 1000
+        found = {"latency_p90_ms": latency, "ram_kib": ram, "energy_mj": energy}
+        if self.firmware is not None:
+            footprint = self.firmware.footprint
+            found |= {"ram_kib": self.firmware.ram_bytes / 1024}
+            found |= {"flash_kib": None if footprint is None else footprint.flash_bytes / 1024}
+        return found
 
     def launches_ms(self) -> tuple[float, ...]:
         """The 90th percentile of each launch in milliseconds; empty where they were not told apart."""
-        return tuple(p90_us / 1000 for p90_us in self.latency.launch_p90_us)
+        return tuple(p90_us / 1000 for p90_us in self.latency.launch_p90_us) if self.latency else ()
 
     def gate_notes(self) -> dict[str, str]:
         """Key of a budget -> what its number is, for the report."""
-        timed = f"{self.latency.count} runs on {self.device}"
-        if self.conditions.emulated:
-            timed += f", {self.conditions.emulated}"
-        notes = {"latency_p90_ms": timed if self.latency.steady else f"{timed}; {self.latency.steady_note}"}
+        notes: dict[str, str] = {}
+        if self.latency is not None:
+            timed = f"{self.latency.count} runs on {self.device}"
+            if self.conditions.emulated:
+                timed += f", {self.conditions.emulated}"
+            notes["latency_p90_ms"] = timed if self.latency.steady else f"{timed}; {self.latency.steady_note}"
+        if self.firmware is not None:
+            notes["ram_kib"] = "arena, other variables, and the stack that a painted one shows"
+            notes["flash_kib"] = "code and constants of the least program with the network in it"
         if self.memory is not None:
             notes["ram_kib"] = self.memory.includes
         if self.power is not None:

@@ -14,7 +14,7 @@ from edgekit.core.progress import Progress
 from edgekit.core.units import format_us
 from edgekit.measure.answer import LEAST_US, conditions, outputs, outputs_bytes
 from edgekit.measure.board import runner_of
-from edgekit.measure.check import require_checkable, require_golden
+from edgekit.measure.check import require_files, require_golden
 from edgekit.measure.measurement import Conditions, Parity
 from edgekit.measure.options import CheckOptions
 from edgekit.measure.parity import judge_parity
@@ -40,7 +40,7 @@ def compare_bundles(a: Bundle, b: Bundle, device: DeviceUri, options: CheckOptio
     """
     for bundle in (a, b):
         require_golden(bundle)
-    require_checkable(device)
+    require_files(device)
     with transport_for(device) as transport:
         if device.transport == "adb":
             return _by_launches((a, b), device, transport, options, progress)

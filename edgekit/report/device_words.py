@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgekit.core.units import format_us
 from edgekit.measure.measurement import Conditions, Health, Measurement, Placement, Power, TaskAccuracy
-from edgekit.report.words import NO_VALUE, fixed, number, percent
+from edgekit.report.words import NO_VALUE, cost_words, fixed, number, percent
 from edgekit.transports.uri import LOCAL
 
 _SHOWN_FALLBACKS = 4
@@ -18,6 +18,13 @@ def emulated_words(conditions: Conditions) -> str:
     return f"emulated ({said}): these times and this energy are not those of a device"
 
 
+def device_words(conditions: Conditions) -> str:
+    """What a device is: its own name, its processor, or both where neither says the other."""
+    if conditions.board and conditions.system == "none" and conditions.cpu:
+        return f"{conditions.board}, {conditions.cpu}"
+    return conditions.board or conditions.cpu
+
+
 def marked(words: str, conditions: Conditions) -> str:
     """A time in words, marked where it is that of an emulated device."""
     return f"{words} (emulated)" if conditions.emulated else words
@@ -28,6 +35,8 @@ def p90_words(measurements: tuple[Measurement, ...]) -> str:
     if not measurements:
         return NO_VALUE
     first = measurements[0]
+    if first.latency is None:
+        return cost_words(first)
     where = f" on {first.device}" if first.device == str(LOCAL) else ""
     return marked(f"{format_us(first.latency.p90_us)}{where}", first.conditions)
 
@@ -62,7 +71,7 @@ def task_words(task: TaskAccuracy) -> str:
 
 def launches_words(measurement: Measurement) -> str:
     """The 90th percentiles of several launches; empty for one."""
-    each = measurement.latency.launch_p90_us
+    each = measurement.latency.launch_p90_us if measurement.latency else ()
     if len(each) < 2:
         return ""
     return f"{len(each)} launches, p90 from {number(min(each) / 1000)} to {number(max(each) / 1000)} ms"

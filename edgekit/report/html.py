@@ -81,9 +81,11 @@ def _cards(report: Report) -> Html:
         value = f"{fixed(accuracy.after.value)} {accuracy.unit}".strip()
         found.append((accuracy.metric, value, f"{difference_words(accuracy)} on {samples_words(accuracy)}"))
     for measurement in report.measurements[:1]:
-        latency = measurement.latency
-        p90 = f"p90 {format_us(latency.p90_us)} on {measurement.device}"
-        found.append(("Latency, median", format_us(latency.p50_us), marked(p90, measurement.conditions)))
+        if latency := measurement.latency:
+            p90 = f"p90 {format_us(latency.p90_us)} on {measurement.device}"
+            found.append(("Latency, median", format_us(latency.p50_us), marked(p90, measurement.conditions)))
+        if (firmware := measurement.firmware) and firmware.instructions is not None:
+            found.append(("Instructions", f"{firmware.instructions:,}", f"an inference on {measurement.device}"))
     if report.memory:
         peak = report.memory
         where = f"at {shortened(peak.at_operator)}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from edgekit.core.units import format_bytes, format_us
-from edgekit.measure.measurement import Measurement, OperatorTime
+from edgekit.measure.measurement import Latency, Measurement, OperatorTime
 from edgekit.report.chart import latency_chart
 from edgekit.report.device_words import (
     clock_words,
+    device_words,
     emulated_words,
     launches_words,
     noise_words,
@@ -16,6 +17,7 @@ from edgekit.report.device_words import (
     temperature_words,
     throttled_words,
 )
+from edgekit.report.firmware_words import firmware_pairs, most_counted
 from edgekit.report.markup import (
     Column,
     Html,
@@ -44,24 +46,27 @@ def latency_section(measurements: tuple[Measurement, ...]) -> Html:
 
 
 def _measured(measurement: Measurement, index: int) -> list[Html]:
-    latency = measurement.latency
-    figure = _NOTHING
-    if len(latency.histogram.counts) > 1:
-        above = f"; {latency.histogram.above} far longer ones are left out" if latency.histogram.above else ""
-        caption = f"Time of one inference, {runs_words(measurement)}{above}"
-        chart = latency_chart(latency, f"latency-chart-{index}")
-        figure = element("figure", {}, element("figcaption", {}, caption), chart)
-    note = latency.steady_note
+    note = f"{measurement.latency.steady_note}. " if measurement.latency else ""
     return [
-        element("h3", {}, f"{measurement.device}: {measurement.conditions.board or measurement.conditions.cpu}"),
+        element("h3", {}, f"{measurement.device}: {device_words(measurement.conditions)}"),
         _emulated(measurement),
-        paragraph(f"{note[:1].upper()}{note[1:]}. Parity: {parity_words(measurement.parity)}."),
-        figure,
+        paragraph(f"{note[:1].upper()}{note[1:]}Parity: {parity_words(measurement.parity)}."),
+        _histogram(measurement.latency, index),
         _numbers(measurement),
+        _counts(measurement),
         paragraph(f"Placement: {placement_words(measurement.placement)}."),
         _profile(measurement),
         _conditions(measurement),
     ]
+
+
+def _histogram(latency: Latency | None, index: int) -> Html:
+    if latency is None or len(latency.histogram.counts) < 2:
+        return _NOTHING
+    above = f"; {latency.histogram.above} far longer ones are left out" if latency.histogram.above else ""
+    caption = f"Time of one inference, {runs_words(latency)}{above}"
+    chart = latency_chart(latency, f"latency-chart-{index}")
+    return element("figure", {}, element("figcaption", {}, caption), chart)
 
 
 def _emulated(measurement: Measurement) -> Html:
@@ -71,17 +76,11 @@ def _emulated(measurement: Measurement) -> Html:
 
 
 def _numbers(measurement: Measurement) -> Html:
-    latency = measurement.latency
-    rows = [
-        ("median", median_words(latency)),
-        ("90th percentile", format_us(latency.p90_us)),
-        ("99th percentile", format_us(latency.p99_us)),
-        ("fastest and slowest", f"{format_us(latency.min_us)} and {format_us(latency.max_us)}"),
-        ("loading the model", format_us(measurement.init_us)),
-        ("first inference", format_us(measurement.first_inference_us)),
-    ]
+    rows = _times(measurement)
     if launches := launches_words(measurement):
         rows.insert(2, ("launches", launches))
+    if measurement.firmware:
+        rows += firmware_pairs(measurement.firmware)
     if measurement.power:
         rows.append(("energy", power_words(measurement.power)))
     if measurement.task:
@@ -89,6 +88,41 @@ def _numbers(measurement: Measurement) -> Html:
     if measurement.memory:
         rows.append(("peak memory", f"{format_bytes(measurement.memory.peak_bytes)}, {measurement.memory.includes}"))
     return table(f"Latency and memory on {measurement.device}", (Column("What"), Column("Value")), rows)
+
+
+def _times(measurement: Measurement) -> list[tuple[str, str]]:
+    latency, rows = measurement.latency, []
+    if latency is not None:
+        rows = [
+            ("median", median_words(latency)),
+            ("90th percentile", format_us(latency.p90_us)),
+            ("99th percentile", format_us(latency.p99_us)),
+            ("fastest and slowest", f"{format_us(latency.min_us)} and {format_us(latency.max_us)}"),
+        ]
+    if measurement.init_us is not None:
+        rows.append(("loading the model", format_us(measurement.init_us)))
+    if measurement.first_inference_us is not None:
+        rows.append(("first inference", format_us(measurement.first_inference_us)))
+    return rows
+
+
+def _counts(measurement: Measurement) -> Html:
+    """Where the instructions of a microcontroller go."""
+    firmware = measurement.firmware
+    if firmware is None or not firmware.layers:
+        return _NOTHING
+    total = sum(layer.instructions for layer in firmware.layers)
+    shown = most_counted(firmware, _SHOWN)
+    rows = [
+        (
+            titled(element("code", {}, breakable(layer.name)), breakable(layer.kind)),
+            f"{layer.instructions:,}",
+            _share(layer.instructions, total),
+        )
+        for layer in shown
+    ]
+    caption = f"Where the instructions go: {len(shown)} of {len(firmware.layers)} layers, the most first"
+    return table(caption, (Column("Layer"), Column("Instructions", True), Column("Share")), rows)
 
 
 def _profile(measurement: Measurement) -> Html:

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from edgekit.core.units import format_bytes, format_count, format_us
 from edgekit.measure.gates import Gate
-from edgekit.measure.measurement import Measurement
+from edgekit.measure.measurement import Firmware, Measurement
 from edgekit.measure.ratio import VERDICTS, Versus
 from edgekit.report.chart import worst_layers
 from edgekit.report.device_words import (
+    device_words,
     emulated_words,
     launches_words,
     p90_words,
@@ -21,6 +22,7 @@ from edgekit.report.device_words import (
     task_words,
     throttled_words,
 )
+from edgekit.report.firmware_words import firmware_pairs, most_counted
 from edgekit.report.model import Index, Level, PartFacts, Report, StepRow
 from edgekit.report.words import (
     NO_VALUE,
@@ -191,19 +193,15 @@ def _once(label: str) -> Iterator[str]:
 
 
 def _measurement_table(measurement: Measurement, width: int) -> str:
-    latency, conditions = measurement.latency, measurement.conditions
-    board = conditions.board or conditions.cpu
+    conditions = measurement.conditions
     rows = [
-        ("device", f"{measurement.device}, {board}"),
+        ("device", f"{measurement.device}, {device_words(conditions)}"),
         ("", emulated_words(conditions)),
         ("measured", measurement.scope),
-        ("latency", f"{latency_words(latency)} ({runs_words(measurement)})"),
-        ("", launches_words(measurement)),
-        ("median", median_words(latency)),
-        ("", latency.steady_note),
-        ("loading", format_us(measurement.init_us)),
-        ("first inference", format_us(measurement.first_inference_us)),
+        *_times(measurement),
     ]
+    if firmware := measurement.firmware:
+        rows += firmware_pairs(firmware)
     if memory := measurement.memory:
         rows.append(("peak memory", f"{format_bytes(memory.peak_bytes)}, {memory.includes}"))
     rows.append(("placement", placement_words(measurement.placement)))
@@ -217,6 +215,23 @@ def _measurement_table(measurement: Measurement, width: int) -> str:
     rows.append(("parity", parity_words(measurement.parity)))
     rows += [("note", warning) for warning in measurement.warnings]
     return pairs([row for row in rows if row[1]], width)
+
+
+def _times(measurement: Measurement) -> list[tuple[str, str]]:
+    latency = measurement.latency
+    rows = []
+    if latency is not None:
+        rows = [
+            ("latency", f"{latency_words(latency)} ({runs_words(latency)})"),
+            ("", launches_words(measurement)),
+            ("median", median_words(latency)),
+            ("", latency.steady_note),
+        ]
+    if measurement.init_us is not None:
+        rows.append(("loading", format_us(measurement.init_us)))
+    if measurement.first_inference_us is not None:
+        rows.append(("first inference", format_us(measurement.first_inference_us)))
+    return rows
 
 
 def render_versus(versus: Versus, width: int = WIDTH) -> str:
@@ -240,6 +255,8 @@ def render_versus(versus: Versus, width: int = WIDTH) -> str:
 def profile_table(measurement: Measurement, limit: int = 10) -> str:
     """The operators that take the most time, slowest first, or why there are none."""
     profile = measurement.profile
+    if measurement.firmware is not None and measurement.firmware.layers:
+        return _counts(measurement.firmware, limit)
     if not profile.operators:
         return safe(profile.note)
     total = sum(o.time_us for o in profile.operators)
@@ -252,6 +269,18 @@ def profile_table(measurement: Measurement, limit: int = 10) -> str:
     emulated = emulated_words(measurement.conditions)
     note = f"{profile.note} {emulated[:1].upper()}{emulated[1:]}." if emulated else profile.note
     return f"{table}\n{len(slowest)} of {len(profile.operators)} operators. {safe(note)}"
+
+
+def _counts(firmware: Firmware, limit: int) -> str:
+    """The layers that take the most instructions."""
+    total = sum(layer.instructions for layer in firmware.layers)
+    rows = [
+        (shortened(layer.name), shortened(layer.kind), f"{layer.instructions:,}", _share(layer.instructions, total))
+        for layer in most_counted(firmware, limit)
+    ]
+    table = columns(("layer", "kind", "instructions", "share"), rows, "<<>>")
+    counted = f"{firmware.counted[:1].upper()}{firmware.counted[1:]}"
+    return f"{table}\n{len(rows)} of {len(firmware.layers)} layers. {counted}."
 
 
 def _share(part: float, whole: float) -> str:

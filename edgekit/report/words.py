@@ -177,7 +177,14 @@ def parity_words(parity: Parity) -> str:
     return f"within {number(parity.max_difference, 3)}{unit} (bound {number(parity.bound, 3)}{unit}) {samples}"
 
 
-def runs_words(measurement: Measurement) -> str:
+def cost_words(measurement: Measurement) -> str:
+    """What an inference takes: its time, or the instructions that were counted."""
+    if measurement.latency is not None:
+        return latency_words(measurement.latency)
+    firmware = measurement.firmware
+    return f"{firmware.instructions:,} instructions" if firmware and firmware.instructions else "not timed"
+
+
+def runs_words(latency: Latency) -> str:
     """How often it ran."""
-    latency = measurement.latency
     return f"{_count(latency.count, 'run')} after {latency.warmup_count} to warm up"

@@ -1,4 +1,4 @@
-"""The agent firmware for the boards that QEMU emulates: built on first use, kept by content.
+"""The firmware for the boards that QEMU emulates, with a network or without: built on first use, kept by content.
 
 Machine facts: Arm AN385, AN386, AN500 and AN547 application notes and QEMU's hw/arm/mps2.c and mps2-tz.c.
 """
@@ -6,18 +6,21 @@ Machine facts: Arm AN385, AN386, AN500 and AN547 application notes and QEMU's hw
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.core import process
 from edgekit.core.cache import Cache, default_cache_folder
-from edgekit.core.errors import DeviceError, MissingError
-from edgekit.core.files import sha256_tree
+from edgekit.core.errors import DeviceError
+from edgekit.core.files import sha256_bytes, sha256_tree
+from edgekit.core.toolchain import M3, M4F, M7, M55, Core, Family, Toolchain, find_toolchain
 
 SOURCES = Path(__file__).with_name("agent")
-COMPILER = "arm-none-eabi-gcc"
+FREESTANDING = SOURCES / "freestanding"
 STORE_BYTES = 256 << 10
 """Room for files: the emulated UART takes about 25 to 80 kB/s, so this is ten seconds of it at worst."""
+LARGE_BYTES = 12 << 20
+"""Room for a network's constants and arena."""
 STACK_BYTES = 16 << 10
 _BUILD_S = 120.0
 _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
@@ -29,18 +32,17 @@ class Machine:
 
     Args:
         name: as qemu-system-arm calls it.
-        core: in words.
-        flags: compiler options of the core.
+        processor: its core, as compilers know it.
         code_at, code_bytes: where the code lies.
         data_at, data_bytes: where variables and stacks lie.
-        store_at: memory for files, STORE_BYTES of it.
+        store_at: memory for files, STORE_BYTES of it, and behind it LARGE_BYTES for a network.
         uart_at: the serial port's registers; `uart_irq` is its interrupt for a received byte.
         hz: the core's clock.
+        counter_at: the system counter's registers; 0 where the board has a timer instead.
     """
 
     name: str
-    core: str
-    flags: tuple[str, ...]
+    processor: Core
     code_at: int = 0
     code_bytes: int = 4 << 20
     data_at: int = 0x20000000
@@ -49,21 +51,21 @@ class Machine:
     uart_at: int = 0x40004000
     uart_irq: int = 0
     hz: int = 25_000_000
+    counter_at: int = 0
+
+    @property
+    def core(self) -> str:
+        """The core in words."""
+        return self.processor.name
 
 
 MACHINES = (
-    Machine("mps2-an385", "Cortex-M3", ("-mcpu=cortex-m3",)),
-    Machine("mps2-an386", "Cortex-M4F", ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")),
-    Machine(
-        "mps2-an500",
-        "Cortex-M7",
-        ("-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"),
-        store_at=0x60000000,
-    ),
+    Machine("mps2-an385", M3),
+    Machine("mps2-an386", M4F),
+    Machine("mps2-an500", M7, store_at=0x60000000),
     Machine(
         "mps3-an547",
-        "Cortex-M55",
-        ("-mcpu=cortex-m55", "-mfloat-abi=hard"),
+        M55,
         code_at=0x10000000,
         code_bytes=512 << 10,
         data_at=0x30000000,
@@ -72,6 +74,7 @@ MACHINES = (
         uart_at=0x59303000,
         uart_irq=33,
         hz=32_000_000,
+        counter_at=0x58100000,
     ),
 )
 
@@ -85,39 +88,126 @@ def machine_named(name: str) -> Machine:
     raise DeviceError(f"qemu:{name}: there is no agent for the machine {name}", f"known: {known}")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """Generated C to put into a firmware.
+
+    Attributes:
+        name: what the firmware calls it.
+        digest: the start of the model's SHA-256, by which a host knows the network again.
+        files: name -> content of the sources and headers of the bundle's `c/`.
+        input_bytes: of all inputs together.
+        optimize: the compiler's level, such as "-O2".
+        by_layer: whether layers are counted, which costs a little between them.
+    """
+
+    name: str
+    digest: str
+    files: Mapping[str, bytes]
+    input_bytes: int
+    optimize: str = "-O2"
+    by_layer: bool = False
+
+    def key(self) -> dict[str, object]:
+        """What an image depends on."""
+        hashes = {name: sha256_bytes(data) for name, data in sorted(self.files.items())}
+        return {"files": hashes, "options": [self.name, self.digest, self.input_bytes, self.optimize, self.by_layer]}
+
+    def defines(self) -> dict[str, str]:
+        """Macros of the sources in `agent/model`."""
+        found = {
+            "MODEL_NAME": f'"{self.name}"',
+            "MODEL_DIGEST": f'"{self.digest}"',
+            "MODEL_INPUT_BYTES": f"{self.input_bytes}u",
+        }
+        return found | ({"EK_LAYER_HOOK": "1"} if self.by_layer else {})
+
+
 def agent_image(machine: Machine, cache: Cache | None = None) -> Path:
     """The ELF file of the agent for `machine`, from the cache or built now.
 
     Raises MissingError where the cross compiler is missing, DeviceError where it fails.
     """
-    compiler = shutil.which(COMPILER)
-    if compiler is None:
-        raise MissingError(
-            f"building the firmware of {machine.name} needs {COMPILER}, which is not installed",
-            "sudo apt install gcc-arm-none-eabi libnewlib-arm-none-eabi",
-        )
-    version = process.run([compiler, "-dumpfullversion"], timeout_s=_BUILD_S).stdout.strip()
-    key = {"machine": repr(machine), "sources": sha256_tree(SOURCES), "compiler": version, "options": _options(machine)}
+    return _image(machine, None, cache)
+
+
+def network_image(machine: Machine, network: Network, cache: Cache | None = None) -> Path:
+    """The ELF file of the agent with a network in it. Errors as `agent_image`."""
+    return _image(machine, network, cache)
+
+
+def _image(machine: Machine, network: Network | None, cache: Cache | None) -> Path:
+    compiler = find_toolchain()
+    options = _options(machine, compiler)
+    key = {
+        "machine": repr(machine),
+        "sources": sha256_tree(SOURCES),
+        "compiler": compiler.title,
+        "options": options,
+        "network": network.key() if network else None,
+    }
     store = cache or Cache(default_cache_folder())
-    return store.get("mcu-agent", key, lambda folder: _build(compiler, machine, folder)) / "agent.elf"
+    work = _Build(compiler, machine, network)
+    return store.get("mcu-agent", key, work.make) / "agent.elf"
 
 
-def _build(compiler: str, machine: Machine, folder: Path) -> None:
-    sources = sorted(SOURCES.glob("*.c"))
-    words: list[str | Path] = [compiler, *_options(machine), "-T", SOURCES / "link.ld"]
-    words += [*sources, "-o", folder / "agent.elf"]
-    done = process.run(words, timeout_s=_BUILD_S)
-    done.require(f"{COMPILER} for {machine.name}", DeviceError, "Is libnewlib-arm-none-eabi installed?")
+@dataclass(frozen=True, slots=True)
+class _Build:
+    compiler: Toolchain
+    machine: Machine
+    network: Network | None
+
+    def make(self, folder: Path) -> None:
+        """Compile and link, from sources that are gone afterwards."""
+        sources, script = sorted(SOURCES.glob("*.c")), SOURCES / "link.ld"
+        words: list[str | Path] = [*_options(self.machine, self.compiler, self.network is not None)]
+        if self.network is not None:
+            script = SOURCES / "model" / "link.ld"
+            sources += sorted((SOURCES / "model").glob("*.c"))
+            for name, data in self.network.files.items():
+                (folder / "c" / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / "c" / name).write_bytes(data)
+            sources += sorted((folder / "c").rglob("ek_*.c"))
+            words += [self.network.optimize, "-I", SOURCES, "-I", folder / "c"]
+            words += [f"-D{name}={value}" for name, value in self.network.defines().items()]
+        placed = folder / "placed.ld"
+        placed.write_text(_memory(self.machine) + script.read_text())
+        words += ["-T", placed, *sources, *library_of(self.compiler), "-o", folder / "agent.elf"]
+        done = self.compiler.run(words, _BUILD_S)
+        hint = "Is libnewlib-arm-none-eabi installed?" if self.compiler.family is Family.GCC else ""
+        done.require(f"{self.compiler.title} for {self.machine.name}", DeviceError, hint)
+        placed.unlink()
+        shutil.rmtree(folder / "c", ignore_errors=True)
 
 
-def _options(machine: Machine) -> list[str]:
+def library_of(compiler: Toolchain) -> tuple[str | Path, ...]:
+    """The C library: the compiler's own, or ours where it has none. To stand behind the sources."""
+    if compiler.family is Family.GCC:
+        return ("-nostartfiles", "--specs=nosys.specs", "-lm")
+    return ("-I", FREESTANDING, FREESTANDING / "library.c")
+
+
+def _options(machine: Machine, compiler: Toolchain, counting: bool = False) -> list[str]:
     defines = {
         "BOARD_NAME": f'"{machine.name}"',
         "BOARD_EMULATED": '"qemu-system-arm"',
         "BOARD_HZ": f"{machine.hz}u",
         "UART_BASE": f"{machine.uart_at:#x}u",
         "UART_IRQ": f"{machine.uart_irq}u",
+        "HOST_GONE_US": "0xFFFFFFFFu" if counting else "30000000u",
     }
+    if machine.counter_at:
+        defines["SYSTEM_COUNTER_BASE"] = f"{machine.counter_at:#x}u"
+    return [
+        *("-std=c99", "-O2", "-g", *compiler.options_of(machine.processor), *_WARNINGS),
+        *("-ffunction-sections", "-fdata-sections"),
+        *(f"-D{name}={value}" for name, value in defines.items()),
+        "-Wl,--gc-sections",
+    ]
+
+
+def _memory(machine: Machine) -> str:
+    """Where everything lies, as the linker's scripts want it."""
     symbols = {
         "code_at": machine.code_at,
         "code_size": machine.code_bytes,
@@ -125,11 +215,8 @@ def _options(machine: Machine) -> list[str]:
         "data_size": machine.data_bytes,
         "store_at": machine.store_at,
         "store_size": STORE_BYTES,
+        "large_at": machine.store_at + (1 << 20),
+        "large_size": LARGE_BYTES,
         "program_stack_size": STACK_BYTES,
     }
-    return [
-        *("-std=c99", "-O2", "-g", "-mthumb", *machine.flags, *_WARNINGS),
-        *("-ffunction-sections", "-fdata-sections", "-nostartfiles", "--specs=nano.specs", "--specs=nosys.specs"),
-        *(f"-D{name}={value}" for name, value in defines.items()),
-        *("-Wl,--gc-sections", *(f"-Wl,--defsym={name}={value:#x}" for name, value in symbols.items())),
-    ]
+    return "".join(f"{name} = {value:#x};\n" for name, value in symbols.items())

@@ -13,13 +13,19 @@ import signal
 import subprocess
 import time
 
+from edgekit.core import process
 from edgekit.core.errors import DeviceError, MissingError
+from edgekit.core.toolchain import Family, command_of
 from edgekit.transports.base import Found
-from edgekit.transports.firmware import COMPILER, MACHINES, Machine, agent_image, machine_named
+from edgekit.transports.firmware import MACHINES, Machine, Network, agent_image, machine_named, network_image
 from edgekit.transports.framed import FramedTransport, Patience
 from edgekit.transports.uri import DeviceUri
 
 PROGRAM = "qemu-system-arm"
+INSTRUCTION_NS = 1024
+"""A power of two, as -icount wants it, and long against a tick of the boards' counters, so that counts are exact."""
+NETWORK_SILENCE_S = 120.0
+"""How long a network may compute: the firmware answers nothing meanwhile, so that nothing disturbs the count."""
 _CHUNK_BYTES = 1 << 16
 _WRITE_S = 10.0
 _END_S = 5.0
@@ -32,16 +38,23 @@ def qemu_transport(uri: DeviceUri) -> FramedTransport:
     return FramedTransport(uri, lambda: QemuLine(uri, machine), Patience())
 
 
+def network_transport(uri: DeviceUri, network: Network) -> FramedTransport:
+    """The transport of `qemu:MACHINE` with a network in its firmware. Errors as `qemu_transport`."""
+    machine = machine_named(uri.name)
+    return FramedTransport(uri, lambda: QemuLine(uri, machine, network), Patience(silence_s=NETWORK_SILENCE_S))
+
+
 def discover() -> tuple[Found, ...]:
     """The machines that can be started here; none where QEMU or the compiler of the firmware is missing."""
-    if shutil.which(PROGRAM) is None or shutil.which(COMPILER) is None:
+    if shutil.which(PROGRAM) is None or not any(map(command_of, Family)):
         return ()
     return tuple(Found(f"qemu:{machine.name}", f"{machine.core}, emulated by QEMU") for machine in MACHINES)
 
 
-def qemu_words(machine: Machine, serial: str) -> list[str]:
+def qemu_words(machine: Machine, serial: str, network: Network | None = None) -> list[str]:
     """The command that emulates `machine` with the agent, its UART at `serial` (a -serial option).
 
+    With a network in the firmware, an instruction takes INSTRUCTION_NS of virtual time, whatever it does.
     Raises MissingError where QEMU or the compiler is missing, DeviceError where the firmware does not build.
     """
     program = shutil.which(PROGRAM)
@@ -50,9 +63,16 @@ def qemu_words(machine: Machine, serial: str) -> list[str]:
             f"emulating {machine.name} needs {PROGRAM}, which is not installed",
             "sudo apt install qemu-system-arm",
         )
-    image = agent_image(machine)
+    image = network_image(machine, network) if network else agent_image(machine)
     words = [program, "-M", machine.name, "-display", "none", "-monitor", "none", "-serial", serial]
+    words += ["-icount", f"shift={INSTRUCTION_NS.bit_length() - 1},align=off"] if network else []
     return [*words, "-kernel", str(image)]
+
+
+def qemu_version() -> str:
+    """The emulator's version, as it tells it. Raises MissingError where it cannot be started."""
+    first = process.run([PROGRAM, "--version"], timeout_s=_END_S).stdout.partition("\n")[0]
+    return first.removeprefix("QEMU emulator version ").partition(" ")[0]
 
 
 def start_qemu(words: list[str], stdin: int, stdout: int) -> subprocess.Popen[bytes]:
@@ -85,9 +105,9 @@ def end_group(child: subprocess.Popen[bytes]) -> None:
 class QemuLine:
     """A Line to a machine that runs while the line is open."""
 
-    def __init__(self, uri: DeviceUri, machine: Machine) -> None:
+    def __init__(self, uri: DeviceUri, machine: Machine, network: Network | None = None) -> None:
         self._uri = uri
-        self._child = start_qemu(qemu_words(machine, "stdio"), subprocess.PIPE, subprocess.PIPE)
+        self._child = start_qemu(qemu_words(machine, "stdio", network), subprocess.PIPE, subprocess.PIPE)
         if self._child.stdin is None or self._child.stdout is None:  # cannot be: both are asked for
             raise DeviceError(f"{uri}: QEMU has no line")
         self._in, self._out = self._child.stdin.fileno(), self._child.stdout.fileno()

@@ -173,7 +173,7 @@ def test_a_board_that_fits_no_target_or_several(board: Board) -> None:
     [
         (("ssh:pi@nowhere",), "none is reached over ssh"),
         (("nosuch=local",), "nosuch is not among the targets"),
-        (("qemu:mps2-an386",), "no firmware in it yet"),
+        (("qemu:mps2-an386",), "none is reached over qemu"),
         (("local", "pixel-8=local"), "local is named twice"),
     ],
 )

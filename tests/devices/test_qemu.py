@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -168,14 +169,12 @@ def test_the_firmware_is_built_once_and_again_when_its_source_changes(
     assert agent_image(machine, cache) == first
     assert first.stat().st_mtime_ns == made
     sources = tmp_path / "agent"
-    sources.mkdir()
-    for path in firmware.SOURCES.iterdir():
-        (sources / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(firmware.SOURCES, sources)
     monkeypatch.setattr(firmware, "SOURCES", sources)
     assert agent_image(machine, cache) == first
     with (sources / "plain.c").open("a") as file:
         file.write("\nint unused(int value) { return valu; }\n")
-    with pytest.raises(DeviceError, match=r"arm-none-eabi-gcc for mps2-an385 failed"):
+    with pytest.raises(DeviceError, match=r"arm-none-eabi-gcc [0-9.]+ for mps2-an385 failed"):
         agent_image(machine, cache)
 
 

@@ -16,12 +16,13 @@ from edgekit.core.errors import DeviceError, UsageError
 from edgekit.core.progress import Silent
 from edgekit.graph.codec import write
 from edgekit.graph.types import DType
-from edgekit.measure.check import check_bundle
+from edgekit.measure.check import check_bundle, check_open
 from edgekit.measure.measurement import Measurement, Nearness
 from edgekit.measure.options import CheckOptions
 from edgekit.measure.visit import failure
 from edgekit.runtime.litert import Kernels
 from edgekit.transports.base import RunResult
+from edgekit.transports.registry import transport_for
 from edgekit.transports.uri import LOCAL, parse_device
 from tests.unit.bundle.content import content, without_golden
 from tests.unit.compress.small import Builder
@@ -100,9 +101,9 @@ def test_without_golden_samples_there_is_nothing_to_compare(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("uri", ["qemu:mps2-an386", "serial:/dev/ttyACM0"])
-def test_a_microcontroller_is_not_measured_yet(bundle: Bundle, uri: str) -> None:
-    with pytest.raises(UsageError, match="no firmware in it yet"):
-        check_bundle(bundle, parse_device(uri), QUICK, Silent())
+def test_nothing_can_be_brought_to_a_microcontroller(bundle: Bundle, uri: str) -> None:
+    with pytest.raises(UsageError, match="has its bundle in its firmware"):
+        check_open(bundle, parse_device(uri), transport_for(LOCAL), QUICK, Silent())
 
 
 @pytest.mark.parametrize(
