@@ -13,7 +13,7 @@ from pathlib import Path
 from edgekit.core.cache import Cache, default_cache_folder
 from edgekit.core.errors import DeviceError
 from edgekit.core.files import sha256_bytes, sha256_tree
-from edgekit.core.toolchain import M3, M4F, M7, M55, Core, Family, Toolchain, find_toolchain
+from edgekit.core.toolchain import M3, M4F, M7, M55, Core, Family, Toolchain, Wanted, find_toolchain
 
 SOURCES = Path(__file__).with_name("agent")
 FREESTANDING = SOURCES / "freestanding"
@@ -22,7 +22,6 @@ STORE_BYTES = 256 << 10
 LARGE_BYTES = 12 << 20
 """Room for a network's constants and arena."""
 STACK_BYTES = 16 << 10
-_BUILD_S = 120.0
 _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
 
 
@@ -173,9 +172,8 @@ class _Build:
         placed = folder / "placed.ld"
         placed.write_text(_memory(self.machine) + script.read_text())
         words += ["-T", placed, *sources, *library_of(self.compiler), "-o", folder / "agent.elf"]
-        done = self.compiler.run(words, _BUILD_S)
         hint = "Is libnewlib-arm-none-eabi installed?" if self.compiler.family is Family.GCC else ""
-        done.require(f"{self.compiler.title} for {self.machine.name}", DeviceError, hint)
+        self.compiler.build(words, Wanted(self.machine.name, DeviceError, hint))
         placed.unlink()
         shutil.rmtree(folder / "c", ignore_errors=True)
 
