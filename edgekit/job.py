@@ -9,7 +9,9 @@ from typing import TypeVar, cast
 
 import numpy as np
 
+from edgekit.bundle.packed import Part
 from edgekit.bundle.write import BundleContent
+from edgekit.codegen.call import Optimize, Rounding
 from edgekit.core.cache import Cache
 from edgekit.core.errors import EdgekitError, GateError
 from edgekit.core.files import sha256_bytes
@@ -51,6 +53,7 @@ class BuildRequest:
         imports: how to import.
         devices: where to measure, as `URI` or `TARGET=URI`; none: this machine, for the report but not for the gates.
         accept_emulated: hold times of emulated devices against limits too.
+        optimize, rounding: of the C for microcontrollers.
     """
 
     model: Path
@@ -67,6 +70,8 @@ class BuildRequest:
     imports: ImportOptions = field(default_factory=ImportOptions)
     devices: tuple[str, ...] = ()
     accept_emulated: bool = False
+    optimize: Optimize = Optimize.SPEED
+    rounding: Rounding = Rounding.LITERT
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +173,7 @@ class Draft:
     verification: Verification | None
     layers: Comparison | None
     goals: tuple[Gate, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

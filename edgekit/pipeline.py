@@ -1,6 +1,7 @@
 """The main job, in the order in which it happens. Read this first.
 
-    file ─ import ─▶ float model ─ recipe ─▶ result ─ verify ─▶ golden samples ─ measure ─▶ gates ─▶ report ─▶ bundle
+    file ─ import ─▶ float model ─ recipe ─▶ result ─ verify ─▶ golden samples ─ pack ─▶ C, arrays ─ measure ─▶ gates
+    ─▶ report ─▶ bundle
 
 `build` is that line for one or more targets. Each stage is a function below it and gets only what it needs. What a
 stage makes is kept in the cache under the hashes of all that it depends on: ten targets import once and calibrate
@@ -19,11 +20,13 @@ from typing import TypeVar
 import numpy as np
 
 from edgekit.apart import keep_apart
-from edgekit.bundle.golden import Golden, make_golden
+from edgekit.bundle.golden import Golden, make_golden, make_tflm_golden
 from edgekit.bundle.manifest import DatasetRef, GoldenSpec, Provenance, SourceRef, TargetRef
 from edgekit.bundle.measured import add_measurement
+from edgekit.bundle.packed import Part
 from edgekit.bundle.versions import versions
 from edgekit.bundle.write import BundleContent, write_bundle
+from edgekit.codegen.call import Rounding
 from edgekit.compress.registry import STEPS
 from edgekit.compressing import compress_stage
 from edgekit.core.errors import EdgekitError
@@ -47,6 +50,7 @@ from edgekit.job import (
 )
 from edgekit.measure.assign import assign
 from edgekit.measuring import gate_stage, measure_stage
+from edgekit.packing import pack_stage
 from edgekit.recipe import Recipe, load_recipe, with_settings
 from edgekit.report.assemble import Parts, assemble
 from edgekit.report.html import render_html
@@ -122,10 +126,11 @@ def draft_for_target(job: Job) -> Draft:
     job, result = replace(job, recipe=found.recipe), found.result
     require_support(result.model, job.target)
     verification = verify_stage(job, result)
-    golden = job.once.get("golden", result, lambda: golden_stage(job, result))
+    golden = job.once.get(f"golden {_rounding(job).value}", result, lambda: golden_stage(job, result))
     layers = job.once.get("layers", result, lambda: layer_stage(job, result))
-    content = _content(job, result, verification, golden)
-    return Draft(job, result, content, found.steps, verification, layers, found.goals)
+    parts = pack_stage(job, result, golden)
+    content = _with_parts(_content(job, result, verification, golden), parts)
+    return Draft(job, result, content, found.steps, verification, layers, found.goals, parts)
 
 
 def bundle_for_target(draft: Draft, measured: Measured) -> TargetResult:
@@ -146,12 +151,14 @@ def bundle_for_target(draft: Draft, measured: Measured) -> TargetResult:
             layers=draft.layers,
             measurements=measured.measurements,
             gates=gates,
+            parts=draft.parts,
         )
     )
     write_bundle(job.folder, replace(content, report_html=render_html(report).encode()))
     for measurement in measured.measurements:
         add_measurement(job.folder, measurement.to_json())
-    return TargetResult(job.target, job.folder, report, measured.error)
+    lacking = next((part.error for part in draft.parts if part.error), None)
+    return TargetResult(job.target, job.folder, report, measured.error or lacking)
 
 
 def _finished(draft: Draft | TargetResult, measured: Mapping[str, Measured]) -> TargetResult:
@@ -234,7 +241,13 @@ def golden_stage(job: Job, result: Artifact) -> tuple[Golden, GoldenSpec] | None
     binding = _any_binding(job)
     if binding is None:
         return None
-    return make_golden(result.data, job.source.artifact.data, binding.feeds(GOLDEN_SAMPLES))
+    made = make_golden(result.data, job.source.artifact.data, binding.feeds(GOLDEN_SAMPLES))
+    return make_tflm_golden(result.data, made[0]) if _rounding(job) is Rounding.TFLM else made
+
+
+def _rounding(job: Job) -> Rounding:
+    """Whose FULLY_CONNECTED the target computes: only microcontrollers may round as TFLM does."""
+    return job.request.rounding if job.target.kind is Kind.MCU else Rounding.LITERT
 
 
 def index_of(request: BuildRequest, results: tuple[TargetResult, ...]) -> Index:
@@ -280,6 +293,13 @@ def _content(
         details={},
         report_html=b"",
     )
+
+
+def _with_parts(content: BundleContent, parts: tuple[Part, ...]) -> BundleContent:
+    """The content with the parts' files, and their numbers in the manifest's details."""
+    files = {path: data for part in parts for path, data in part.files.items()}
+    records = {part.folder: part.record for part in parts if part.record}
+    return replace(content, files=files, details={**content.details, **records})
 
 
 def _any_binding(job: Job) -> Binding | None:

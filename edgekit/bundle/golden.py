@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 from edgekit.bundle.manifest import GoldenSpec, ParityBound, PortSpec
 from edgekit.core.errors import DatasetError, ModelError
 from edgekit.graph.codec import read
+from edgekit.graph.model import Port
+from edgekit.graph.tensor import Tensor
 from edgekit.runtime.affine import quantize
 from edgekit.runtime.litert import Kernels, LiteRT, TensorInfo
+from edgekit.runtime.tflm import run_tflm
 from edgekit.verify.npz import write_npz
 from edgekit.verify.outputs import Feed, fitted
 
@@ -106,6 +109,34 @@ def make_golden(
         found = golden.outputs if kernels is exact else _run(model, golden, kernels)
         bounds += [_bound(kernels, name, golden.outputs[name], found[name], grain) for name in found]
     return golden, GoldenSpec(golden.count, exact.value, tuple(bounds))
+
+
+def make_tflm_golden(data: bytes, golden: Golden) -> tuple[Golden, GoldenSpec]:
+    """The samples of `golden` with the outputs that TensorFlow Lite Micro gives, for C that rounds as it does.
+
+    The bound of the reference kernels, by which microcontrollers are judged, is then that of TFLM's: none.
+    Raises MissingError without tflite-micro, ModelError where it refuses the model.
+    """
+    model = read(data)
+    found = run_tflm(data, in_graph_order(model.main.inputs, model.inputs(), golden.inputs)).outputs
+    by_port = by_name(model.main.outputs, model.outputs(), found)
+    made = Golden(golden.inputs, {name: by_port[name] for name in golden.outputs}, golden.float_outputs)
+    bounds: list[ParityBound] = []
+    for kernels in Kernels:
+        theirs = made.outputs if kernels is Kernels.REFERENCE else _run(data, made, kernels)
+        bounds += [_bound(kernels, name, made.outputs[name], theirs[name], grain_of(data)) for name in theirs]
+    return made, GoldenSpec(made.count, "tflm", tuple(bounds))
+
+
+def in_graph_order(tensors: list[Tensor], ports: list[Port], arrays: Mapping[str, Array]) -> tuple[Array, ...]:
+    """The arrays of named ports, in the order in which the graph lists the tensors."""
+    return tuple(arrays[next(port.name for port in ports if port.tensor is tensor)] for tensor in tensors)
+
+
+def by_name(tensors: list[Tensor], ports: list[Port], arrays: tuple[Array, ...]) -> dict[str, Array]:
+    """The inverse of `in_graph_order`."""
+    found = {id(tensor): array for tensor, array in zip(tensors, arrays, strict=True)}
+    return {port.name: found[id(port.tensor)] for port in ports}
 
 
 def grain_of(model: bytes) -> Grain:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
+from edgekit.bundle.packed import PackJob, Part
 from edgekit.core.registry import Registry
 
-Packer = Callable[[bytes], Mapping[str, bytes]]
-"""From the model's bytes to more files of the bundle: path -> content."""
+Packer = Callable[[PackJob], tuple[Part, ...]]
+"""From a model and its target to more folders of the bundle: the same job gives the same bytes."""
 
 PACKERS: Registry[Packer] = Registry(
     "packer",
@@ -15,11 +16,11 @@ PACKERS: Registry[Packer] = Registry(
         "android": ("edgekit.bundle.packers:nothing_more", "the model file, which LiteRT maps into memory"),
         "linux": ("edgekit.bundle.packers:nothing_more", "the model file"),
         "local": ("edgekit.bundle.packers:nothing_more", "the model file"),
-        "mcu": ("edgekit.bundle.tflm:pack_tflm", "the model as a C array, and the operators to register"),
+        "mcu": ("edgekit.bundle.mcu:pack_mcu", "the model for TensorFlow Lite Micro, as C, and for an NPU"),
     },
 )
 
 
-def nothing_more(model: bytes) -> Mapping[str, bytes]:
+def nothing_more(job: PackJob) -> tuple[Part, ...]:
     """No file beside the model."""
-    return {}
+    return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgekit.bundle.golden import Golden
@@ -21,7 +21,6 @@ from edgekit.bundle.manifest import (
     Provenance,
     TargetRef,
 )
-from edgekit.bundle.packers import PACKERS
 from edgekit.core.errors import UsageError
 from edgekit.core.files import new_folder, sha256_bytes
 from edgekit.core.records import JsonObject
@@ -39,6 +38,7 @@ class BundleContent:
         golden: samples and what the manifest says of them; None for none.
         preprocessing: input name -> what the dataset declared, for inputs that have any.
         labels: output name -> names of its classes.
+        files: what the target wants beside the model, path -> content (`edgekit.bundle.packers`).
         others: as in `Manifest`.
     """
 
@@ -54,6 +54,7 @@ class BundleContent:
     labels: Mapping[str, tuple[str, ...]]
     details: JsonObject
     report_html: bytes
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def write_bundle(folder: Path, content: BundleContent) -> Manifest:
@@ -87,12 +88,11 @@ def require_replaceable(folder: Path) -> None:
 
 def assemble(content: BundleContent) -> tuple[Manifest, dict[str, bytes]]:
     """The manifest and the other files, path -> bytes: a function of `content` alone."""
-    files = {MODEL: content.model}
+    files = {**content.files, MODEL: content.model}
     if content.golden:
         files[GOLDEN] = content.golden[0].to_bytes()
     if content.report_html:
         files[REPORT] = content.report_html
-    files.update(PACKERS.load(content.target.kind)(content.model))
     runner = LiteRT(content.model)
     manifest = Manifest(
         schema=SCHEMA,

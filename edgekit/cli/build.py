@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from edgekit.importers.base import ImportOptions
     from edgekit.job import BuildRequest, TargetResult
     from edgekit.targets.target import Target
+
+E = TypeVar("E", bound=enum.Enum)
 
 
 @click.command()
@@ -33,6 +36,10 @@ if TYPE_CHECKING:
 @click.option("--device", "devices", multiple=True, metavar="[TARGET=]URI",
               help="Measure there, and hold it to the budget; several at once.")  # fmt: skip
 @click.option("--accept-emulated", is_flag=True, help="Hold times of emulated devices against limits too.")
+@click.option("--optimize", type=click.Choice(["speed", "size", "ram"]),
+              help="What the C for microcontrollers is made for; without it speed.")  # fmt: skip
+@click.option("--rounding", type=click.Choice(["litert", "tflm"]),
+              help="Whose FULLY_CONNECTED it computes; without it litert's, as the golden samples do.")  # fmt: skip
 @click.option("--importer", help="Which importer, where the file's content does not tell.")
 @click.option("--input-shape", "input_shapes", multiple=True, metavar="NAME=1,224,224,3", help="Fix a dynamic input.")
 @click.option("--allow-unsafe", is_flag=True, help="Run code that the model file brings along.")
@@ -53,6 +60,8 @@ def build(
     budgets: tuple[str, ...],
     devices: tuple[str, ...],
     accept_emulated: bool,
+    optimize: str | None,
+    rounding: str | None,
     importer: str | None,
     input_shapes: tuple[str, ...],
     allow_unsafe: bool,
@@ -69,11 +78,13 @@ def build(
     """
 
     def work(progress: TerminalProgress) -> int:
+        from edgekit.codegen.call import Optimize, Rounding
         from edgekit.job import BuildRequest
 
+        profiles = _targets(targets)
         request = BuildRequest(
             model=model,
-            targets=_targets(targets),
+            targets=profiles,
             output=output,
             recipe=recipe,
             settings=settings,
@@ -86,6 +97,8 @@ def build(
             imports=_imports(importer, input_shapes, allow_unsafe),
             devices=devices,
             accept_emulated=accept_emulated,
+            optimize=_for_mcu(Optimize, optimize, profiles),
+            rounding=_for_mcu(Rounding, rounding, profiles),
         )
         return run_build(request, cache, json_path, progress)
 
@@ -98,6 +111,19 @@ def _targets(groups: tuple[str, ...]) -> tuple[Target, ...]:
 
     names = dict.fromkeys(name.strip() for group in groups for name in group.split(",") if name.strip())
     return tuple(load_target(name) for name in names)
+
+
+def _for_mcu(choices: type[E], text: str | None, targets: tuple[Target, ...]) -> E:
+    """An option of the C for microcontrollers, or its default, the first choice. Raises UsageError without any."""
+    from edgekit.core.errors import UsageError
+    from edgekit.targets.target import Kind
+
+    if text is None:
+        return next(iter(choices))
+    if not any(target.kind is Kind.MCU for target in targets):
+        name = choices.__name__.lower()
+        raise UsageError(f"--{name} is for the C of microcontrollers, and no target is one", "name one with --target")
+    return choices(text)
 
 
 def _goals(texts: tuple[str, ...]) -> tuple[Goal, ...]:

@@ -7,26 +7,17 @@ from typing import Any
 import numpy as np
 
 from edgekit.codegen.call import Call, Constant, Field, Optimize, Settings
+from edgekit.codegen.emit_stream import STREAM_HEADER, emit_stream, streamed_arguments, streamed_parameters
+from edgekit.codegen.emit_tensor import C_TYPES, at, c_type
 from edgekit.codegen.plan.plan import Plan
 from edgekit.core.errors import ModelError
 from edgekit.graph.model import Graph, Tensor
 from edgekit.graph.types import DType
 
-_C_TYPES = {
-    DType.INT8: "int8_t", DType.UINT8: "uint8_t", DType.INT16: "int16_t", DType.INT32: "int32_t", DType.BOOL: "uint8_t",
-    DType.INT64: "int64_t", DType.FLOAT32: "float", DType.UINT32: "uint32_t", DType.UINT16: "uint16_t",
-}  # fmt: skip
 _PER_LINE = 16
 _LONGEST_NAME = 200
 _OWN_FROM_SHARE = 0.08
 """A call with this share of all multiply-accumulates gets a copy of its kernel of its own where speed is the goal."""
-
-
-def c_type(tensor: Tensor) -> str:
-    """The C type of an element. Raises ModelError where C has none."""
-    if tensor.dtype not in _C_TYPES:
-        raise ModelError(f"No C is generated for tensors of {tensor.dtype.label} ('{tensor.name}').")
-    return _C_TYPES[tensor.dtype]
 
 
 def emit_header(graph: Graph, plan: Plan) -> str:
@@ -38,13 +29,15 @@ def emit_header(graph: Graph, plan: Plan) -> str:
 
 def emit_source(graph: Graph, plan: Plan, settings: Settings) -> str:
     """`ek_model.c`: constants, the arena, the calls in order."""
-    headers = sorted({call.header for call in plan.calls})
+    headers = sorted({call.header for call in plan.calls} | ({STREAM_HEADER} if plan.streams else set()))
     parts = ['#include "ek_model.h"\n', *(f'#include "{header}"\n' for header in headers), "\n"]
     parts += [_constants(number, call) for number, call in enumerate(plan.calls)]
     size = max(plan.arena_bytes, 1)
     parts.append(f"static union {{\n    int64_t aligned;\n    uint8_t bytes[{size}];\n}} ek_arena EK_ALIGNED(16);\n\n")
     total = sum(call.macs for call in plan.calls)
     parts += [_layer(number, call, plan, _is_own(call, settings, total)) for number, call in enumerate(plan.calls)]
+    parts.append(_HOOKS)
+    parts += [emit_stream(number, placed, plan) for number, placed in enumerate(plan.streams)]
     parts += [_tensors("inputs", graph.inputs, plan), _tensors("outputs", graph.outputs, plan)]
     parts += [_init(plan), _run(plan), _names(plan)]
     return "".join(parts)
@@ -70,7 +63,7 @@ def _array_name(number: int, field: str) -> str:
 
 def _array(name: str, constant: Constant) -> str:
     values = np.asarray(constant.values).reshape(-1)
-    ctype = _C_TYPES[DType.of(values.dtype)]
+    ctype = C_TYPES[DType.of(values.dtype)]
     texts = [literal(value) for value in values.tolist()]
     lines = (", ".join(texts[i : i + _PER_LINE]) for i in range(0, len(texts), _PER_LINE))
     body = "".join(f"    {line},\n" for line in lines)
@@ -103,8 +96,10 @@ def _value(number: int, name: str, value: Field) -> str:
 def _layer(number: int, call: Call, plan: Plan, own: bool) -> str:
     """The function that runs a call."""
     function = f"{call.function}_body" if own else call.function
-    arguments = ", ".join(_arguments(number, call, plan))
-    return f"static void ek_layer_{number}(void) {{\n    {function}({arguments});\n}}\n\n"
+    is_streamed = any(call in placed.stream.calls for placed in plan.streams)
+    arguments = ", ".join(streamed_arguments(number, call, plan) if is_streamed else _arguments(number, call, plan))
+    parameters = streamed_parameters(call) if is_streamed else "void"
+    return f"static void ek_layer_{number}({parameters}) {{\n    {function}({arguments});\n}}\n\n"
 
 
 def _arguments(number: int, call: Call, plan: Plan) -> list[str]:
@@ -116,11 +111,6 @@ def _arguments(number: int, call: Call, plan: Plan) -> list[str]:
     if call.scratch_bytes:
         found.append(at(plan.scratch[call]))
     return found
-
-
-def at(offset: int) -> str:
-    """A place in the arena, without a type."""
-    return f"(void *)&ek_arena.bytes[{offset}]"
 
 
 def _tensors(what: str, tensors: list[Tensor], plan: Plan) -> str:
@@ -158,11 +148,14 @@ def _zero_byte(state: Tensor) -> int:
 
 
 def _run(plan: Plan) -> str:
-    calls = "".join(
-        f"    EK_LAYER_BEGIN({number});\n    ek_layer_{number}();\n    EK_LAYER_END({number});\n"
-        for number in range(len(plan.calls))
-    )
-    return f"{_HOOKS}void ek_model_run(void) {{\n{calls}}}\n\n"
+    streamed = {call: number for number, placed in enumerate(plan.streams) for call in placed.stream.calls}
+    lines = []
+    for number, call in enumerate(plan.calls):
+        if call not in streamed:
+            lines.append(f"    EK_LAYER_BEGIN({number});\n    ek_layer_{number}();\n    EK_LAYER_END({number});\n")
+        elif call is plan.streams[streamed[call]].stream.calls[0]:
+            lines.append(f"    ek_stream_{streamed[call]}();\n")
+    return f"void ek_model_run(void) {{\n{''.join(lines)}}}\n\n"
 
 
 def _names(plan: Plan) -> str:
@@ -192,7 +185,8 @@ _HOOKS = """\
 _HEADER = """\
 /* A network as C: initialise once, write the inputs, run, read the outputs. Not reentrant: there is one arena.
  *
- * With EK_LAYER_HOOK defined the application provides ek_layer_hook(), which is called before and after each layer.
+ * With EK_LAYER_HOOK defined the application provides ek_layer_hook(), which is called before and after each layer;
+ * layers that take turns, some rows each, begin and end several times in a run.
  */
 #ifndef EK_MODEL_H
 #define EK_MODEL_H

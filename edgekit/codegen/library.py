@@ -11,11 +11,11 @@ from edgekit.codegen.call import Call
 _INCLUDE = re.compile(r'^\s*#\s*include "([^"]+)"', re.MULTILINE)
 
 
-def library_files(calls: Iterable[Call]) -> Mapping[str, bytes]:
-    """Name -> content of every header that the calls use, and that those include."""
+def library_files(calls: Iterable[Call], streams: bool = False) -> Mapping[str, bytes]:
+    """Name -> content of every header that the calls use, or their taking turns, and that those include."""
     folder = files("edgekit.codegen") / "csource"
     found: dict[str, bytes] = {}
-    wanted = ["ek.h", *dict.fromkeys(call.header for call in calls)]
+    wanted = ["ek.h", *(["ek_stream.h"] if streams else []), *dict.fromkeys(call.header for call in calls)]
     while wanted:
         name = wanted.pop()
         if name not in found:

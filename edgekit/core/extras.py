@@ -17,6 +17,8 @@ EXTRAS = {
     "zig": ("ziglang",),
     "sign": ("cryptography",),
     "service": ("waitress",),
+    "tflm": ("tflite_micro",),
+    "vela": ("ethosu",),
 }
 """Extra of setup.cfg -> modules that it brings."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgekit.bundle.manifest import Provenance
+from edgekit.bundle.packed import Part
 from edgekit.core.units import format_bytes
 from edgekit.graph.cost import activation_peak_bytes, model_macs, op_macs, parameter_count
 from edgekit.graph.model import Model, Op, Port
@@ -21,6 +22,7 @@ from edgekit.report.model import (
     MemoryFacts,
     ModelFacts,
     OperatorRow,
+    PartFacts,
     Report,
     Score,
     Size,
@@ -52,6 +54,7 @@ class Parts:
     layers: Comparison | None = None
     measurements: tuple[Measurement, ...] = ()
     gates: tuple[Gate, ...] = ()
+    parts: tuple[Part, ...] = ()
 
 
 def assemble(parts: Parts) -> Report:
@@ -67,6 +70,8 @@ def assemble(parts: Parts) -> Report:
         layers=tuple(_layer_row(layer) for layer in parts.layers.layers) if parts.layers else (),
         operators=operator_rows(parts.result, parts.target),
         memory=MemoryFacts(peak.bytes, peak.op_name),
+        parts=tuple(_part_facts(part) for part in parts.parts),
+        arena=next((part.picture for part in parts.parts if part.picture), None),
         measurements=parts.measurements,
         gates=parts.gates,
         import_check=_import_check(parts),
@@ -128,6 +133,10 @@ def port_words(port: Port) -> str:
     if tensor.is_quantized and q is not None:
         text += f", scale {float(q.scale[0]):.6g}, zero point {int(q.zero_point[0])}"
     return text
+
+
+def _part_facts(part: Part) -> PartFacts:
+    return PartFacts(part.folder, part.title, tuple(Fact(label, value) for label, value in part.facts), part.notes)
 
 
 def _model_facts(parts: Parts) -> ModelFacts:

@@ -25,7 +25,7 @@ from edgekit.report.markup import (
     table,
     titled,
 )
-from edgekit.report.model import Accuracy, LayerRow, Level, OperatorRow, Report, StepRow
+from edgekit.report.model import Accuracy, LayerRow, Level, OperatorRow, PartFacts, Report, StepRow
 from edgekit.report.text import shortened
 from edgekit.report.words import (
     NO_VALUE,
@@ -100,6 +100,7 @@ def _contents(report: Report) -> list[tuple[str, str]]:
         ("accuracy", "Accuracy", report.accuracy is not None),
         ("layers", "Layers", bool(report.layers)),
         ("operators", "Operators", bool(report.operators)),
+        ("parts", "In the bundle", bool(report.parts)),
         ("latency", "On the device", bool(report.measurements)),
         ("recipe", "Recipe", bool(report.steps)),
         ("import", "Import", report.import_check is not None),
@@ -116,6 +117,7 @@ def _sections(report: Report) -> list[Html]:
         _accuracy(report.accuracy),
         _layers(report.layers),
         _operators(report.operators),
+        _parts(report.parts),
         latency_section(report.measurements),
         _recipe(report.steps),
         _import(report),
@@ -240,6 +242,18 @@ def _operators(operators: tuple[OperatorRow, ...]) -> Html:
     return section(
         "operators", "Operators", table("Operators of the result, and how the target runs them", columns, rows)
     )
+
+
+def _parts(parts: tuple[PartFacts, ...]) -> Html:
+    """The folders beside the model, each in its numbers."""
+    if not parts:
+        return _NOTHING
+    blocks: list[Html] = []
+    for part in parts:
+        blocks.append(element("h3", {}, element("code", {}, f"{part.folder}/"), f" {part.title}"))
+        blocks += [facts((f.label, f.value) for f in part.facts)] if part.facts else []
+        blocks += [notes(part.notes)] if part.notes else []
+    return section("parts", "In the bundle, beside the model", *blocks)
 
 
 def _recipe(steps: tuple[StepRow, ...]) -> Html:

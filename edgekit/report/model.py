@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from edgekit.codegen.plan.picture import ArenaPicture
 from edgekit.measure.gates import Gate
 from edgekit.measure.measurement import Measurement
 
@@ -148,6 +149,16 @@ class ImportCheck:
 
 
 @dataclass(frozen=True, slots=True)
+class PartFacts:
+    """A folder of the bundle beside the model: what it is, its numbers, and what is missing or must be known."""
+
+    folder: str
+    title: str
+    facts: tuple[Fact, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """One model built for one target."""
 
@@ -160,6 +171,8 @@ class Report:
     layers: tuple[LayerRow, ...] = ()
     operators: tuple[OperatorRow, ...] = ()
     memory: MemoryFacts | None = None
+    parts: tuple[PartFacts, ...] = ()
+    arena: ArenaPicture | None = None
     measurements: tuple[Measurement, ...] = ()
     gates: tuple[Gate, ...] = ()
     import_check: ImportCheck | None = None

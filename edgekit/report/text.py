@@ -23,7 +23,7 @@ from edgekit.report.device_words import (
     throttled_words,
 )
 from edgekit.report.firmware_words import firmware_pairs, most_counted
-from edgekit.report.model import Index, Level, Report, StepRow
+from edgekit.report.model import Index, Level, PartFacts, Report, StepRow
 from edgekit.report.words import (
     NO_VALUE,
     certainty_words,
@@ -79,6 +79,7 @@ def render_text(report: Report, colour: bool = False, width: int = WIDTH) -> str
         *(_measurement_table(m, width) for m in report.measurements),
         _layers(report),
         _operators(report, paint, width),
+        *(_part(part, width) for part in report.parts),
         gates_table(report.gates, paint),
         pairs([("note", warning) for warning in report.warnings], width),
     ]
@@ -103,8 +104,8 @@ def render_measurement(
     return "\n\n".join(part for part in parts if part)
 
 
-def render_targets(index: Index, colour: bool = False) -> str:
-    """One line for each target of a build."""
+def render_targets(index: Index, colour: bool = False, width: int = WIDTH) -> str:
+    """One line for each target of a build, and what its bundle lacks."""
     paint = Paint(colour)
     rows = []
     for report in (entry.report for entry in index.entries):
@@ -113,7 +114,10 @@ def render_targets(index: Index, colour: bool = False) -> str:
         p90 = p90_words(report.measurements)
         size = format_bytes(report.size.after_bytes)
         rows.append((safe(report.target.name), size, safe(accuracy), p90, paint(safe(verdict_words(report)), state)))
-    return columns(("target", "size", "accuracy", "p90", "gates"), rows, "<>>><")
+    table = columns(("target", "size", "accuracy", "p90", "gates"), rows, "<>>><")
+    reports = [entry.report for entry in index.entries]
+    remarks = [(r.target.name, note) for r in reports for part in r.parts for note in part.notes]
+    return f"{table}\n{pairs(remarks, width)}".rstrip()
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]], sides: str) -> str:
@@ -281,6 +285,12 @@ def _counts(firmware: Firmware, limit: int) -> str:
 
 def _share(part: float, whole: float) -> str:
     return f"{100 * part / whole:.0f} %" if whole else NO_VALUE
+
+
+def _part(part: PartFacts, width: int) -> str:
+    """A folder of the bundle, in its numbers."""
+    rows = [(fact.label, fact.value) for fact in part.facts] + [("note", note) for note in part.notes]
+    return f"{safe(part.folder)}/ for {safe(part.title)}\n{pairs(rows, width)}".rstrip()
 
 
 def _layers(report: Report) -> str:

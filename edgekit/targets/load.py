@@ -48,6 +48,7 @@ _TOP = (
     "schema", "inherit", "title", "kind", "runtime", "cpu", "memory", "accelerator", "budget", "recipe", "connect",
     "sources",
 )  # fmt: skip
+_ACCELERATOR = ("name", "config", "system_config", "memory_mode")
 _MEMORY = ("ram", "flash", "external_ram", "external_flash")
 
 E = TypeVar("E", bound=enum.Enum)
@@ -122,8 +123,8 @@ def _target(name: str, top: Table) -> Target:
         cpu=_cpu(top.table("cpu", ("soc", "cores", "isa"))),
         memory=_memory(top.table("memory", _MEMORY)),
         accelerators=tuple(
-            Accelerator(unit.text("name"), unit.text("config", default=""))
-            for unit in top.tables("accelerator", ("name", "config"))
+            Accelerator(*(unit.text("name"), *(unit.text(key, default="") for key in _ACCELERATOR[1:])))
+            for unit in top.tables("accelerator", _ACCELERATOR)
         ),
         budget=_budget(top.table("budget", BUDGET_KEYS)),
         recipe_default=top.table("recipe", ("default",)).text("default"),

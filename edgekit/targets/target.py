@@ -79,10 +79,16 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Accelerator:
-    """A unit beside the CPU; `config` is its name for its own compiler (Vela, LiteRT AOT), empty without one."""
+    """A unit beside the CPU; `config` is its name for its own compiler (Vela, LiteRT AOT), empty without one.
+
+    `system_config` and `memory_mode` are sections of Vela's configuration file: clock and memories, and which memory
+    holds what; empty for Vela's defaults.
+    """
 
     name: str
     config: str
+    system_config: str = ""
+    memory_mode: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from edgekit.codegen.call import Call, Field, Settings
+from edgekit.codegen.call import Build, Call, Field, Settings
+from edgekit.codegen.kernels.add_s16 import lower_add_s16
 from edgekit.codegen.kernels.binary import Operands, binary_call, operands_of
 from edgekit.codegen.kernels.quantized import Multiplier, multiplier_of, output_range, scale_of, zero_point_of
-from edgekit.codegen.kernels.typed import unsupported
+from edgekit.codegen.kernels.typed import same_type
+from edgekit.codegen.kernels.vectorized_mve import vectorized
 from edgekit.core.errors import ModelError
 from edgekit.graph.model import Op, Tensor
 from edgekit.graph.types import DType
@@ -16,21 +18,22 @@ _FRACTION_BITS = 20
 
 def lower_add(op: Op, settings: Settings) -> Call:
     """a + b with a fused activation."""
-    return _lower(op, sign_of_b=1)
+    return _lower(op, settings, sign_of_b=1)
 
 
 def lower_sub(op: Op, settings: Settings) -> Call:
     """a - b with a fused activation."""
-    return _lower(op, sign_of_b=-1)
+    return _lower(op, settings, sign_of_b=-1)
 
 
-def _lower(op: Op, sign_of_b: int) -> Call:
+def _lower(op: Op, settings: Settings, sign_of_b: int) -> Call:
     operands = operands_of(op)
-    for tensor in (operands.a, operands.b, op.outputs[0]):
-        if tensor.dtype is not DType.INT8:
-            raise unsupported(op, tensor)
+    suffix = same_type(op, (operands.a, operands.b, op.outputs[0]), DType.INT8, DType.INT16)
     signs = (sign_of_b, 1) if operands.swapped else (1, sign_of_b)
-    return binary_call(op, "ek_add_s8", "ek_add_s8.h", operands, _fields(op, operands, signs))
+    if suffix == "s16":
+        return lower_add_s16(op, operands, signs)
+    call = binary_call(op, "ek_add_s8", "ek_add_s8.h", operands, _fields(op, operands, signs))
+    return vectorized(call) if settings.build is Build.MVE else call
 
 
 def _fields(op: Op, operands: Operands, signs: tuple[int, int]) -> dict[str, Field]:

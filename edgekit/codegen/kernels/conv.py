@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from edgekit.codegen.call import Call, Constant, Settings
+from edgekit.codegen.call import Build, Call, Constant, Settings
+from edgekit.codegen.kernels.conv_dsp import conv_dsp
+from edgekit.codegen.kernels.conv_mve import conv_mve, takes_mve
 from edgekit.codegen.kernels.linear import Linear, linear_of
 from edgekit.codegen.kernels.window import Window, window_of
 from edgekit.graph.model import Op
@@ -12,7 +14,10 @@ def lower_conv(op: Op, settings: Settings) -> Call:
     """int8, one scale a channel."""
     layer = linear_of(op, channel_axis=0)
     window = window_of(op, layer.source, (layer.weights.shape[1], layer.weights.shape[2]))
-    return portable(op, layer, window)
+    if settings.build is Build.MVE and takes_mve(layer):
+        return conv_mve(op, layer, window)
+    fast = None if settings.build is Build.PORTABLE else conv_dsp(op, layer, window, geometry(layer, window))
+    return fast or portable(op, layer, window)
 
 
 def portable(op: Op, layer: Linear, window: Window) -> Call:

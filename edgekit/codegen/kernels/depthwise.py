@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from edgekit.codegen.call import Call, Constant, Settings
+from edgekit.codegen.call import Build, Call, Constant, Settings
 from edgekit.codegen.kernels.conv import geometry, per_channel
+from edgekit.codegen.kernels.depthwise_dsp import depthwise_dsp
+from edgekit.codegen.kernels.depthwise_mve import depthwise_mve, takes_mve
 from edgekit.codegen.kernels.linear import Linear, linear_of
 from edgekit.codegen.kernels.window import Window, window_of
 from edgekit.graph.model import Op
@@ -13,7 +15,10 @@ def lower_depthwise(op: Op, settings: Settings) -> Call:
     """int8, one scale a channel."""
     layer = linear_of(op, channel_axis=3)
     window = window_of(op, layer.source, (layer.weights.shape[1], layer.weights.shape[2]))
-    return portable(op, layer, window)
+    if settings.build is Build.MVE and takes_mve(layer):
+        return depthwise_mve(op, layer, window)
+    fast = None if settings.build is Build.PORTABLE else depthwise_dsp(op, layer, window, geometry(layer, window))
+    return fast or portable(op, layer, window)
 
 
 def portable(op: Op, layer: Linear, window: Window) -> Call:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from edgekit.codegen.call import Call, Constant, Rounding, Settings
+from edgekit.codegen.call import Build, Call, Constant, Rounding, Settings
 from edgekit.codegen.kernels.conv import per_channel
+from edgekit.codegen.kernels.fully_connected_dsp import fully_connected_dsp
+from edgekit.codegen.kernels.fully_connected_mve import fully_connected_mve, takes_mve
 from edgekit.codegen.kernels.linear import Linear, linear_of
 from edgekit.graph.model import Op
 
 
 def lower_fully_connected(op: Op, settings: Settings) -> Call:
     """int8, one scale or one a channel."""
-    return portable(op, linear_of(op, channel_axis=0), settings)
+    layer = linear_of(op, channel_axis=0)
+    if settings.build is Build.MVE and takes_mve(layer):
+        return fully_connected_mve(op, layer, settings)
+    rounds_once = settings.rounding is Rounding.LITERT
+    fast = None if settings.build is Build.PORTABLE else fully_connected_dsp(op, layer, rounds_once)
+    return fast or portable(op, layer, settings)
 
 
 def portable(op: Op, layer: Linear, settings: Settings) -> Call:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edgekit.core.errors import ModelError
 from edgekit.graph.model import Op, Tensor
 from edgekit.graph.types import DType
@@ -30,3 +32,12 @@ def suffix_of(op: Op, tensor: Tensor, *dtypes: DType) -> str:
     if tensor.dtype not in dtypes:
         raise unsupported(op, tensor)
     return SUFFIXES[tensor.dtype]
+
+
+def same_type(op: Op, tensors: Sequence[Tensor], *dtypes: DType) -> str:
+    """The suffix of the one type that all `tensors` have. Raises ModelError where they differ, or it is none of
+    `dtypes`."""
+    for tensor in tensors:
+        if tensor.dtype is not tensors[0].dtype:
+            raise unsupported(op, tensor)
+    return suffix_of(op, tensors[0], *dtypes)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+import numpy as np
+
 from edgekit.codegen.call import Rows
 from edgekit.core.errors import ModelError
 from edgekit.graph.model import Op, Tensor
@@ -41,6 +43,11 @@ class Window:
     rows: Axis
     columns: Axis
 
+    @property
+    def is_pointwise(self) -> bool:
+        """Whether output pixels are made of the input pixel at the same place and of nothing else."""
+        return all(axis.kernel == axis.stride == 1 and axis.input == axis.output for axis in (self.rows, self.columns))
+
     def access(self) -> Rows:
         """Which input rows an output row needs."""
         return Rows(self.rows.stride, self.rows.before, self.rows.extent)
@@ -53,6 +60,18 @@ class Window:
             for row in range(self.rows.output)
         )
         return max(0, *need)
+
+    def ahead_by_pixel(self, input_channels: int, output_channels: int, reads_while_writing: bool = False) -> int:
+        """`Call.ahead` of a kernel on int8 that writes pixels in order, and has read all inputs of a pixel, or of a few
+        next to each other, before it writes them; or else reads a pixel's own inputs while it writes that pixel."""
+        rows, columns = self.rows, self.columns
+        first_row = np.maximum(0, np.arange(rows.output) * rows.stride - rows.before)
+        first_column = np.maximum(0, np.arange(columns.output) * columns.stride - columns.before)
+        first = (first_row[:, None] * columns.input + first_column).reshape(-1) * input_channels
+        needed = np.minimum.accumulate(first[::-1])[::-1]
+        written = np.arange(1, first.size + 1) * output_channels
+        gaps = written - needed if reads_while_writing else written[:-1] - needed[1:]
+        return max(0, int(gaps.max(initial=0)))
 
 
 def axis_of(source: int, output: int, kernel: int, stride: int, dilation: int, padding: Padding) -> Axis:

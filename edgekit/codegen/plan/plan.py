@@ -11,7 +11,7 @@ from edgekit.codegen.plan.demand import round_up
 from edgekit.codegen.plan.lifetimes import ALIGN_BYTES, Blocks, Lifetime, blocks_of
 from edgekit.codegen.plan.order import ordered
 from edgekit.codegen.plan.place import Placement, place
-from edgekit.codegen.plan.segment import tasks_of
+from edgekit.codegen.plan.segment import cuts
 from edgekit.codegen.plan.stream import Stream
 from edgekit.codegen.plan.task import Task
 from edgekit.codegen.plan.views import Shared, shared_memory
@@ -90,9 +90,14 @@ def plan(graph: Graph, calls: tuple[Call, ...], settings: Settings | None = None
     shared = shared_memory(graph.inputs, calls)
     grain = _HELIUM_ALIGN_BYTES if settings is not None and settings.build is Build.MVE else ALIGN_BYTES
     shared = ordered(shared, graph.inputs, graph.outputs)
-    tasks = tasks_of(shared, graph.inputs, graph.outputs, settings)
-    blocks = blocks_of(shared, tasks, graph.inputs, graph.outputs, grain)
-    return _plan(shared, tasks, blocks, place(blocks.demand))
+    best: Plan | None = None
+    for tasks in cuts(shared, graph.inputs, graph.outputs, settings):
+        blocks = blocks_of(shared, tasks, graph.inputs, graph.outputs, grain)
+        found = _plan(shared, tasks, blocks, place(blocks.demand))
+        if best is None or found.arena_bytes < best.arena_bytes:
+            best = found
+    assert best is not None
+    return best
 
 
 def _plan(shared: Shared, tasks: Sequence[Task], blocks: Blocks, placement: Placement) -> Plan:

@@ -1,15 +1,154 @@
+"""Which calls run by themselves and which are streamed together: the order is cut into segments.
+
+Each segment has the bytes that its step needs by itself, and what streaming it costs. The least peak over all ways to
+cut, and then the least cost for that peak, come from dynamic programming over the cuts.
+"""
+
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from edgekit.codegen.call import Settings
-from edgekit.codegen.plan.task import Task, task_of
+from edgekit.codegen.call import Call, Optimize, Settings
+from edgekit.codegen.plan.bound import step_bytes
+from edgekit.codegen.plan.lifetimes import blocks_of
+from edgekit.codegen.plan.stream import Stream, height, stream
+from edgekit.codegen.plan.task import Task, streamed_task, task_of
 from edgekit.codegen.plan.views import Shared
 from edgekit.graph.model import Tensor
 
+_STRIPS = ((1, 0), (1, 2), (2, 0), (2, 4), (4, 0), (4, 8), (8, 0))
+"""Rows of a turn, and spare rows of a buffer, that are tried."""
+_MOST_CALLS = 24
+_MOST_SEGMENTS = 500
+_CUTS = 5
+"""So many ways to cut are handed on to be placed."""
+_MOVED_BYTE, _TURN = 1.0, 250.0
+"""Instructions for a byte moved within a buffer, and for a turn (the kernel's own beginning and the table), about."""
 
-def tasks_of(
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How far streaming may go: its cost as a share of the multiply-accumulates, and the least share of the peak that
+    it must save."""
+
+    cost: float
+    saving: float
+
+
+_LIMITS = {
+    Optimize.SPEED: Limits(0.02, 0.02),
+    Optimize.SIZE: Limits(0.02, 0.10),
+    Optimize.RAM: Limits(1.0, 0.0),
+}
+"""Streaming takes some hundred bytes of flash, so where size is the goal it must save a tenth."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """Calls `first` to `last`, the bytes that are needed while they run, and the instructions that streaming costs."""
+
+    first: int
+    last: int
+    task: Task
+    peak_bytes: int
+    cost: float
+
+
+def cuts(
     shared: Shared, inputs: Sequence[Tensor], outputs: Sequence[Tensor], settings: Settings | None
-) -> tuple[Task, ...]:
-    """Each call by itself."""
-    return tuple(task_of(call) for call in shared.calls)
+) -> Iterator[tuple[Task, ...]]:
+    """Ways to run the calls, worth placing: first each by itself, then some with streams, the least peak first."""
+    yield tuple(task_of(call) for call in shared.calls)
+    if settings is None:
+        return
+    limits = _LIMITS[settings.optimize]
+    segments = _Segments(shared, inputs, outputs).all()
+    most = limits.cost * max(sum(call.macs for call in shared.calls), 1)
+    single = max((s.peak_bytes for s in segments if s.first == s.last), default=0)
+    found = 0
+    for peak in sorted({s.peak_bytes for s in segments}):
+        if found == _CUTS or peak > (1 - limits.saving) * single or peak >= single:
+            return
+        way = _cheapest(segments, len(shared.calls), peak)
+        if way is not None and sum(s.cost for s in way) <= most:
+            found += 1
+            yield tuple(s.task for s in way)
+
+
+def _cheapest(segments: Sequence[Segment], count: int, peak: int) -> tuple[Segment, ...] | None:
+    """The cut of the least cost with no segment above `peak`; None where there is none."""
+    best: list[tuple[float, tuple[Segment, ...]] | None] = [(0.0, ())] + [None] * count
+    for segment in sorted(segments, key=lambda s: (s.first, s.last)):
+        before = best[segment.first]
+        if before is None or segment.peak_bytes > peak:
+            continue
+        cost = before[0] + segment.cost
+        after = best[segment.last + 1]
+        if after is None or cost < after[0]:
+            best[segment.last + 1] = (cost, (*before[1], segment))
+    end = best[count]
+    return None if end is None else end[1]
+
+
+class _Segments:
+    """The segments of one network."""
+
+    def __init__(self, shared: Shared, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
+        self.shared, self.inputs, self.outputs = shared, inputs, outputs
+        self.calls = shared.calls
+        self.singles = [task_of(call) for call in self.calls]
+        self.readers: dict[Tensor, list[int]] = {}
+        for i, call in enumerate(self.calls):
+            for source in dict.fromkeys(call.inputs):
+                self.readers.setdefault(source, []).append(i)
+
+    def all(self) -> list[Segment]:
+        """Single calls, and streams over one that stands above what no stream can lower."""
+        singles = [Segment(i, i, task, self._peak(i, i, task), 0.0) for i, task in enumerate(self.singles)]
+        floor = max((s.peak_bytes for s in singles if self.calls[s.first].rows is None), default=0)
+        hot = [s.peak_bytes > floor for s in singles]
+        spans = [(i, k) for i, k in self._spans() if any(hot[i : k + 1])]
+        spans.sort(key=lambda span: span[1] - span[0])
+        return singles + [s for i, k in spans[:_MOST_SEGMENTS] for s in self._streams(i, k)]
+
+    def _spans(self) -> Iterator[tuple[int, int]]:
+        for i in range(len(self.calls)):
+            for k in range(i, min(i + _MOST_CALLS, len(self.calls))):
+                if not can_stream(self.calls[k]):
+                    break
+                if k > i and self._is_closed(i, k):
+                    yield i, k
+
+    def _is_closed(self, first: int, last: int) -> bool:
+        """Nothing but the last call's output is needed from outside."""
+        return all(self._is_inner(self.calls[i].outputs[0], last) for i in range(first, last))
+
+    def _is_inner(self, tensor: Tensor, last: int) -> bool:
+        readers = self.readers.get(tensor, [])
+        root = self.shared.places[tensor].root
+        alone = len(self.shared.root_tensors[root]) == 1
+        return alone and tensor not in self.outputs and bool(readers) and readers[-1] <= last
+
+    def _streams(self, first: int, last: int) -> Iterator[Segment]:
+        for strip, spare in _STRIPS:
+            made = stream(self.calls[first : last + 1], strip, spare)
+            task = streamed_task(made)
+            yield Segment(first, last, task, self._peak(first, last, task), _cost(made))
+
+    def _peak(self, first: int, last: int, task: Task) -> int:
+        tasks = [*self.singles[:first], task, *self.singles[last + 1 :]]
+        return step_bytes(blocks_of(self.shared, tasks, self.inputs, self.outputs).demand, first + 1)
+
+
+def can_stream(call: Call) -> bool:
+    """The call computes rows by themselves from rows of inputs that are all of one height."""
+    if call.rows is None or call.states or len(call.outputs) != 1 or not call.inputs:
+        return False
+    tensors = (*call.inputs, *call.outputs)
+    whole = all(len(t.shape) == 4 and t.shape[0] == 1 for t in tensors)
+    return whole and len({height(t) for t in call.inputs}) == 1
+
+
+def _cost(made: Stream) -> float:
+    return _MOVED_BYTE * made.moved_bytes + _TURN * len(made.turns)

@@ -8,8 +8,11 @@ import numpy as np
 
 from edgekit.bundle.golden import make_golden
 from edgekit.bundle.manifest import DatasetRef, Provenance, SourceRef, TargetRef
+from edgekit.bundle.packed import PackJob
 from edgekit.bundle.write import BundleContent
 from edgekit.core.progress import Silent
+from edgekit.graph.codec import read
+from edgekit.targets.load import load_target
 from edgekit.verify.evaluate import EvaluateOptions, evaluate
 from tests.unit.verify.small_models import Sample, float_chain, int8_chain
 
@@ -39,6 +42,12 @@ def content(kind: str = "linux", model: bytes = INTEGER) -> BundleContent:
         details={"macs": 9},
         report_html=b"<!doctype html><title>r</title>",
     )
+
+
+def pack_job(model: bytes = INTEGER, target: str = "nucleo-l4r5zi") -> PackJob:
+    """The same model to be packed."""
+    golden, _ = make_golden(model, FLOAT, FEEDS, 3)
+    return PackJob("tiny", read(model), model, load_target(target), golden=golden)
 
 
 def without_golden() -> BundleContent:

@@ -9,7 +9,7 @@ from edgekit.bundle.packers import PACKERS
 from edgekit.bundle.read import is_safe
 from edgekit.bundle.versions import versions
 from edgekit.targets.target import Kind
-from tests.unit.bundle.content import INTEGER
+from tests.unit.bundle.content import pack_job
 
 
 def test_there_is_a_packer_for_each_kind() -> None:
@@ -18,9 +18,12 @@ def test_there_is_a_packer_for_each_kind() -> None:
 
 @pytest.mark.parametrize("kind", list(PACKERS))
 def test_packers_give_safe_names_and_the_same_bytes_every_time(kind: str) -> None:
-    files = PACKERS.load(kind)(INTEGER)
-    assert all(is_safe(path) for path in files)
-    assert files == PACKERS.load(kind)(INTEGER)
+    parts = PACKERS.load(kind)(pack_job())
+    files = [path for part in parts for path in part.files]
+    assert all(is_safe(path) for path in files) and len(set(files)) == len(files)
+    assert all(path.startswith(f"{part.folder}/") for part in parts for path in part.files)
+    again = PACKERS.load(kind)(pack_job())
+    assert [(p.files, p.record) for p in parts] == [(p.files, p.record) for p in again]
     assert PACKERS.summary(kind)
 
 

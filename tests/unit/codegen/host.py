@@ -14,6 +14,7 @@ from edgekit.codegen.call import Settings
 from edgekit.codegen.generate import generate, the_graph
 from edgekit.graph.codec import read
 from edgekit.graph.model import Graph
+from edgekit.graph.types import DType
 from edgekit.runtime.litert import Kernels, LiteRT
 
 Array = NDArray[Any]
@@ -74,10 +75,12 @@ def run(program: Path, graph: Graph, samples: Sequence[Sequence[Array]]) -> list
 
 
 def random_samples(graph: Graph, count: int, seed: int = 0) -> list[list[Array]]:
-    """Inputs over the whole range of their type; floats from a normal distribution."""
+    """Inputs over the whole range of their type; floats from a normal distribution, booleans alike often."""
     rng = np.random.default_rng(seed)
 
     def one(tensor: Any) -> Array:
+        if tensor.dtype is DType.BOOL:
+            return rng.integers(0, 2, tensor.shape).astype(np.bool_)
         limits = tensor.dtype.integer_range
         if limits is None:
             return rng.normal(0, 2, tensor.shape).astype(tensor.dtype.numpy)
@@ -86,9 +89,11 @@ def random_samples(graph: Graph, count: int, seed: int = 0) -> list[list[Array]]
     return [[one(tensor) for tensor in graph.inputs] for _ in range(count)]
 
 
-def reference(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
-    """What LiteRT's reference kernels compute, one inference after the other."""
-    runner = LiteRT(model, kernels=Kernels.REFERENCE)
+def reference(
+    model: bytes, samples: Sequence[Sequence[Array]], kernels: Kernels = Kernels.REFERENCE
+) -> list[list[Array]]:
+    """What LiteRT's reference kernels compute, one inference after the other; variables keep their values."""
+    runner = LiteRT(model, kernels=kernels)
     names = [info.name for info in runner.inputs]
     results = []
     for sample in samples:

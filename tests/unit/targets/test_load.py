@@ -116,7 +116,9 @@ def test_the_shipped_classes_are_there() -> None:
     assert {target.kind for target in targets.values()} == set(Kind)
     cores = {core.name for target in targets.values() for core in target.cpu.cores}
     assert {"Cortex-M4", "Cortex-M7", "Cortex-M33", "Cortex-M55", "Cortex-A53", "Cortex-A72", "Cortex-A76"} <= cores
-    assert targets["corstone-300-u55"].accelerator("Ethos-U55") == Accelerator("Ethos-U55", "ethos-u55-128")
+    assert targets["corstone-300-u55"].accelerator("Ethos-U55") == Accelerator(
+        "Ethos-U55", "ethos-u55-128", "Ethos_U55_High_End_Embedded", "Shared_Sram"
+    )
     assert targets["corstone-300"].accelerator("Ethos-U55") is None
     assert targets["raspberry-pi-zero-2w-32bit"].runtime is RuntimeKind.TFLITE_RUNTIME
 
