@@ -55,7 +55,14 @@ def build_least(sources: Mapping[str, bytes], core: Core, optimize: str, compile
 
     `optimize` is the compiler's level, such as "-O2". Raises ModelError with the compiler's words where it fails.
     """
-    shown = [*compiler.options_of(core), optimize, "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"]
+    shown = [
+        *compiler.options_of(core),
+        optimize,
+        "-ffp-contract=off",
+        "-ffunction-sections",
+        "-fdata-sections",
+        "-Wl,--gc-sections",
+    ]
     with tempfile.TemporaryDirectory(prefix="edgekit-fit-") as name:
         folder = Path(name)
         for path, data in sources.items():

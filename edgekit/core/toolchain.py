@@ -90,9 +90,9 @@ class Toolchain:
         own = ("-fno-sanitize=undefined", "-fno-unwind-tables")
         return ("-target", f"thumb-freestanding-{abi}", f"-mcpu={core.zig_cpu}", *own)
 
-    def build(self, options: Sequence[str | Path], wanted: Wanted) -> None:
-        """Compile and link. Raises the error of `wanted` with the compiler's first complaint where that fails."""
-        done = process.run([*self.command, *options], timeout_s=BUILD_S)
+    def build(self, options: Sequence[str | Path], wanted: Wanted, folder: Path | None = None) -> None:
+        """Compile, in `folder`. Raises the error of `wanted` with the compiler's first complaint where that fails."""
+        done = process.run([*self.command, *options], timeout_s=BUILD_S, cwd=folder)
         what = f"{self.title} for {wanted.what}"
         complaint = _COMPLAINT.search(done.stderr)
         if done.ending is process.Ending.EXIT and done.exit_code and complaint:
