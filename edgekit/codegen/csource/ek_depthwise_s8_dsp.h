@@ -3,6 +3,7 @@
 #define EK_DEPTHWISE_S8_DSP_H
 
 #include "ek_dsp.h"
+#include "ek_taps.h"
 
 typedef struct {
     int32_t in_height, in_width, in_channels;
@@ -104,12 +105,6 @@ EK_SHARED void ek_depthwise_pixel_s8_dsp(const ek_depthwise_s8_dsp_params *p, co
     for (int32_t channel = 0; channel < p->in_channels; channel += 4, w += step, scale += 16) {
         ek_depthwise_four_s8_dsp(taps, taps->in + channel, w, scale, (int32_t)(less << 16 | less), out + channel);
     }
-}
-
-/* How many taps lie before the input, and how many before its end. */
-static inline int32_t ek_taps_before(int32_t first, int32_t limit, int32_t dilation, int32_t kernel) {
-    const int32_t distance = limit - first;
-    return distance <= 0 ? 0 : ek_min(kernel, (distance + dilation - 1) / dilation);
 }
 
 /* Which taps of the output pixel whose window begins at (row, column) lie inside; `in` is row in_first. A kernel of one
