@@ -43,39 +43,39 @@ static inline void ek_depthwise_s8_mve_interleave(const int8_t *a, const int8_t 
  * and advance to the next four channels. Registers: see ek_mve_dot. */
 static inline ek_mve_sums ek_depthwise_s8_mve_dot(uint32x4_t *at0, uint32x4_t *at1, const int8_t **weights,
                                                   const int32_t **channels) {
-    register int32x4_t a __asm__("q0");
-    register int32x4_t b __asm__("q1");
-    register int32x4_t mantissas __asm__("q2");
-    register int32x4_t shifts __asm__("q3");
+    int32x4_t a;
+    int32x4_t b;
+    int32x4_t mantissas;
+    int32x4_t shifts;
     uint32x4_t from0 = *at0;
     uint32x4_t from1 = *at1;
     const int8_t *w = *weights;
     const int32_t *numbers = *channels;
     __asm__ volatile(
         EK_MVE_DOT_BEGIN
-        "vldrw.u32 q0, [%q[from0], #4]!\n"
-        "vldrb.8 q2, [%[w]], #16\n"
-        "vmladava.s8 r0, q0, q2\n"
-        "vldrw.u32 q1, [%q[from1], #4]!\n"
-        "vmladava.s8 r8, q1, q2\n"
-        "vldrw.u32 q0, [%q[from0], #4]!\n"
-        "vldrb.8 q2, [%[w]], #16\n"
-        "vmladava.s8 r2, q0, q2\n"
-        "vldrw.u32 q1, [%q[from1], #4]!\n"
-        "vmladava.s8 r10, q1, q2\n"
-        "vldrw.u32 q0, [%q[from0], #4]!\n"
-        "vldrb.8 q2, [%[w]], #16\n"
-        "vmladava.s8 r4, q0, q2\n"
-        "vldrw.u32 q1, [%q[from1], #4]!\n"
-        "vmladava.s8 r12, q1, q2\n"
-        "vldrw.u32 q0, [%q[from0], #4]!\n"
-        "vldrb.8 q2, [%[w]], #16\n"
-        "vmladava.s8 r6, q0, q2\n"
-        "vldrw.u32 q1, [%q[from1], #4]!\n"
-        "vmladava.s8 lr, q1, q2\n"
+        "vldrw.u32 %q[a], [%q[from0], #4]!\n"
+        "vldrb.8 %q[m], [%[w]], #16\n"
+        "vmladava.s8 r0, %q[a], %q[m]\n"
+        "vldrw.u32 %q[b], [%q[from1], #4]!\n"
+        "vmladava.s8 r8, %q[b], %q[m]\n"
+        "vldrw.u32 %q[a], [%q[from0], #4]!\n"
+        "vldrb.8 %q[m], [%[w]], #16\n"
+        "vmladava.s8 r2, %q[a], %q[m]\n"
+        "vldrw.u32 %q[b], [%q[from1], #4]!\n"
+        "vmladava.s8 r10, %q[b], %q[m]\n"
+        "vldrw.u32 %q[a], [%q[from0], #4]!\n"
+        "vldrb.8 %q[m], [%[w]], #16\n"
+        "vmladava.s8 r4, %q[a], %q[m]\n"
+        "vldrw.u32 %q[b], [%q[from1], #4]!\n"
+        "vmladava.s8 r12, %q[b], %q[m]\n"
+        "vldrw.u32 %q[a], [%q[from0], #4]!\n"
+        "vldrb.8 %q[m], [%[w]], #16\n"
+        "vmladava.s8 r6, %q[a], %q[m]\n"
+        "vldrw.u32 %q[b], [%q[from1], #4]!\n"
+        "vmladava.s8 lr, %q[b], %q[m]\n"
         EK_MVE_DOT_END
-        : [from0] "+&w"(from0), [from1] "+&w"(from1), [w] "+r"(w), [channels] "+r"(numbers), "=&w"(a), "=&w"(b),
-          "=&w"(mantissas), "=&w"(shifts)
+        : [from0] "+&w"(from0), [from1] "+&w"(from1), [w] "+r"(w), [channels] "+l"(numbers), [a] "=&w"(a),
+          [b] "=&w"(b), [m] "=&w"(mantissas), [s] "=&w"(shifts)
         :
         : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "memory");
     *at0 = from0;
@@ -85,22 +85,49 @@ static inline ek_mve_sums ek_depthwise_s8_mve_dot(uint32x4_t *at0, uint32x4_t *a
     return (ek_mve_sums){a, b, mantissas, shifts};
 }
 
-/* Sums of one window of any size by four channels. */
-static inline int32x4_t ek_depthwise_s8_mve_dot_one(const ek_depthwise_s8_mve_params *p, const int8_t *x,
-                                                    const int8_t *weights, const int32_t *bias) {
-    int32_t a = bias[0];
-    int32_t b = bias[1];
-    int32_t c = bias[2];
-    int32_t d = bias[3];
-    const uint32_t *offsets = p->offsets;
-    for (int32_t i = 0; i < p->steps; i++, offsets += 4, weights += EK_MVE_LANES * EK_MVE_STEP) {
-        const uint32x4_t at = vaddq_n_u32(vldrwq_u32(offsets), (uint32_t)(uintptr_t)x);
-        a = vmladavaq_s8(a, vreinterpretq_s8_s32(vldrwq_gather_base_s32(at, 0)), vldrbq_s8(weights));
-        b = vmladavaq_s8(b, vreinterpretq_s8_s32(vldrwq_gather_base_s32(at, 4)), vldrbq_s8(weights + 16));
-        c = vmladavaq_s8(c, vreinterpretq_s8_s32(vldrwq_gather_base_s32(at, 8)), vldrbq_s8(weights + 32));
-        d = vmladavaq_s8(d, vreinterpretq_s8_s32(vldrwq_gather_base_s32(at, 12)), vldrbq_s8(weights + 48));
-    }
-    return (int32x4_t){a, b, c, d};
+/* Sums of one window of any size by four channels. Assembly here because compilers take a gathering load from
+ * addresses for one that no store concerns, and move it. */
+static inline ek_mve_sums ek_depthwise_s8_mve_dot_one(const int8_t *x, const uint32_t *offsets, int32_t steps,
+                                                      const int8_t **weights, const int32_t **channels) {
+    int32x4_t a;
+    int32x4_t taps;
+    int32x4_t mantissas;
+    int32x4_t shifts;
+    const int8_t *w = *weights;
+    const int32_t *numbers = *channels;
+    const uint32_t first = (uint32_t)(uintptr_t)x - 4u;
+    __asm__ volatile(
+        "ldrd r8, r10, [%[channels]]\n"
+        "ldrd r12, lr, [%[channels], #8]\n"
+        "0:\n"
+        "vldrw.u32 %q[a], [%[offsets]], #16\n"
+        "vadd.i32 %q[a], %q[a], %[first]\n"
+        "vldrw.u32 %q[b], [%q[a], #4]!\n"
+        "vldrb.8 %q[m], [%[w]], #16\n"
+        "vmladava.s8 r8, %q[b], %q[m]\n"
+        "vldrw.u32 %q[b], [%q[a], #4]!\n"
+        "vldrb.8 %q[m], [%[w]], #16\n"
+        "vmladava.s8 r10, %q[b], %q[m]\n"
+        "vldrw.u32 %q[b], [%q[a], #4]!\n"
+        "vldrb.8 %q[m], [%[w]], #16\n"
+        "vmladava.s8 r12, %q[b], %q[m]\n"
+        "vldrw.u32 %q[b], [%q[a], #4]!\n"
+        "vldrb.8 %q[m], [%[w]], #16\n"
+        "vmladava.s8 lr, %q[b], %q[m]\n"
+        "subs %[steps], #1\n"
+        "bne 0b\n"
+        "vldrw.u32 %q[m], [%[channels], #16]\n"
+        "vmov %q[a][2], %q[a][0], r8, r12\n"
+        "vldrb.s32 %q[s], [%[channels], #32]\n"
+        "vmov %q[a][3], %q[a][1], r10, lr\n"
+        "add %[channels], %[channels], #36\n"
+        : [offsets] "+r"(offsets), [steps] "+r"(steps), [w] "+r"(w), [channels] "+l"(numbers), [a] "=&w"(a),
+          [b] "=&w"(taps), [m] "=&w"(mantissas), [s] "=&w"(shifts)
+        : [first] "r"(first)
+        : "r8", "r10", "r12", "lr", "cc", "memory");
+    *weights = w;
+    *channels = numbers;
+    return (ek_mve_sums){a, a, mantissas, shifts};
 }
 
 /* All channels of one window. */
@@ -109,11 +136,8 @@ static inline void ek_depthwise_s8_mve_one(const ek_depthwise_s8_mve_params *p, 
     const int8_t *weights = p->weights;
     const int32_t *channels = p->channels;
     for (int32_t count = p->channels_count; count > 0; count -= EK_MVE_LANES) {
-        const int32x4_t sums = ek_depthwise_s8_mve_dot_one(p, x, weights, channels);
-        ek_mve_store_one(sums, channels, range, 0, out, count);
+        ek_mve_store_one(ek_depthwise_s8_mve_dot_one(x, p->offsets, p->steps, &weights, &channels), range, 0, out, count);
         x += 4 * EK_MVE_LANES;
-        weights += p->steps * EK_MVE_LANES * EK_MVE_STEP;
-        channels += EK_MVE_CHANNEL_WORDS;
         out += EK_MVE_LANES;
     }
 }

@@ -60,20 +60,20 @@ typedef struct {
 
 /* One step: 2 + 4 loads for 8 times 16 products. Loads and multiplications alternate, as the pipeline likes them. */
 #define EK_MVE_DOT_STEP         \
-    "vldrb.8 q0, [%[x0]], #16\n" \
-    "vldrb.8 q2, [%[w]], #16\n"  \
-    "vmladava.s8 r0, q0, q2\n"   \
-    "vldrb.8 q1, [%[x1]], #16\n" \
-    "vmladava.s8 r8, q1, q2\n"   \
-    "vldrb.8 q3, [%[w]], #16\n"  \
-    "vmladava.s8 r2, q0, q3\n"   \
-    "vldrb.8 q2, [%[w]], #16\n"  \
-    "vmladava.s8 r10, q1, q3\n"  \
-    "vldrb.8 q3, [%[w]], #16\n"  \
-    "vmladava.s8 r4, q0, q2\n"   \
-    "vmladava.s8 r12, q1, q2\n"  \
-    "vmladava.s8 r6, q0, q3\n"   \
-    "vmladava.s8 lr, q1, q3\n"
+    "vldrb.8 %q[a], [%[x0]], #16\n" \
+    "vldrb.8 %q[m], [%[w]], #16\n"  \
+    "vmladava.s8 r0, %q[a], %q[m]\n"   \
+    "vldrb.8 %q[b], [%[x1]], #16\n" \
+    "vmladava.s8 r8, %q[b], %q[m]\n"   \
+    "vldrb.8 %q[s], [%[w]], #16\n"  \
+    "vmladava.s8 r2, %q[a], %q[s]\n"   \
+    "vldrb.8 %q[m], [%[w]], #16\n"  \
+    "vmladava.s8 r10, %q[b], %q[s]\n"  \
+    "vldrb.8 %q[s], [%[w]], #16\n"  \
+    "vmladava.s8 r4, %q[a], %q[m]\n"   \
+    "vmladava.s8 r12, %q[b], %q[m]\n"  \
+    "vmladava.s8 r6, %q[a], %q[s]\n"   \
+    "vmladava.s8 lr, %q[b], %q[s]\n"
 
 /* Sums begin as biases. */
 #define EK_MVE_DOT_BEGIN              \
@@ -84,37 +84,38 @@ typedef struct {
 
 /* Sums go to q0 and q1, mantissas to q2, shifts to q3. */
 #define EK_MVE_DOT_END                      \
-    "vldrw.u32 q2, [%[channels], #16]\n"     \
-    "vmov q0[2], q0[0], r0, r4\n"            \
-    "vldrb.s32 q3, [%[channels], #32]\n"     \
-    "vmov q0[3], q0[1], r2, r6\n"            \
-    "vmov q1[2], q1[0], r8, r12\n"           \
-    "vmov q1[3], q1[1], r10, lr\n"           \
+    "vldrw.u32 %q[m], [%[channels], #16]\n"     \
+    "vmov %q[a][2], %q[a][0], r0, r4\n"            \
+    "vldrb.s32 %q[s], [%[channels], #32]\n"     \
+    "vmov %q[a][3], %q[a][1], r2, r6\n"            \
+    "vmov %q[b][2], %q[b][0], r8, r12\n"           \
+    "vmov %q[b][3], %q[b][1], r10, lr\n"           \
     "add %[channels], %[channels], #36\n"
 
 /* Eight accumulators take all even registers, the only ones that VMLADAV writes; compilers spill some of them, hence
- * assembly. Two steps a round; an odd number begins in the middle. */
+ * assembly, and a register for everything. Two steps a round; an odd number begins in the middle. */
 static inline ek_mve_sums ek_mve_dot(const int8_t *x0, const int8_t *x1, const int8_t **weights, int32_t steps,
                                      const int32_t **channels) {
-    register int32x4_t a __asm__("q0");
-    register int32x4_t b __asm__("q1");
-    register int32x4_t mantissas __asm__("q2");
-    register int32x4_t shifts __asm__("q3");
-    const int8_t *w = *weights;
-    const int32_t *numbers = *channels;
-    int32_t left;
+    int32x4_t a;
+    int32x4_t b;
+    int32x4_t mantissas;
+    int32x4_t shifts;
+    register const int8_t *from0 __asm__("r1") = x0;
+    register const int8_t *from1 __asm__("r3") = x1;
+    register const int32_t *numbers __asm__("r5") = *channels; /* a widening load takes low registers only */
+    register const int8_t *w __asm__("r9") = *weights;
+    register int32_t left __asm__("r11") = steps;
     __asm__ volatile(
         EK_MVE_DOT_BEGIN
-        "ldr %[left], %[steps]\n"
         "tst %[left], #1\n"
         "bne 1f\n"
         "0:\n" EK_MVE_DOT_STEP
         "1:\n" EK_MVE_DOT_STEP
         "subs %[left], #2\n"
         "bgt 0b\n" EK_MVE_DOT_END
-        : [x0] "+r"(x0), [x1] "+r"(x1), [w] "+r"(w), [channels] "+r"(numbers), [left] "=&r"(left), "=w"(a), "=w"(b),
-          "=w"(mantissas), "=w"(shifts)
-        : [steps] "m"(steps)
+        : [x0] "+r"(from0), [x1] "+r"(from1), [w] "+r"(w), [channels] "+r"(numbers), [left] "+r"(left),
+          [a] "=&w"(a), [b] "=&w"(b), [m] "=&w"(mantissas), [s] "=&w"(shifts)
+        :
         : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "cc", "memory");
     *weights = w;
     *channels = numbers;
@@ -140,11 +141,12 @@ static inline int32x4_t ek_mve_requantize_once(int32x4_t x, int32x4_t mantissas,
 }
 
 /* Sums of one window by four channels. */
-static inline int32x4_t ek_mve_dot_one(const int8_t *x, const int8_t *weights, int32_t steps, const int32_t *bias) {
-    int32_t a = bias[0];
-    int32_t b = bias[1];
-    int32_t c = bias[2];
-    int32_t d = bias[3];
+static inline ek_mve_sums ek_mve_dot_one(const int8_t *x, const int8_t *weights, int32_t steps,
+                                         const int32_t *channels) {
+    int32_t a = channels[0];
+    int32_t b = channels[1];
+    int32_t c = channels[2];
+    int32_t d = channels[3];
     for (int32_t i = 0; i < steps; i++, x += EK_MVE_STEP, weights += EK_MVE_LANES * EK_MVE_STEP) {
         const int8x16_t taps = vldrbq_s8(x);
         a = vmladavaq_s8(a, taps, vldrbq_s8(weights));
@@ -152,29 +154,28 @@ static inline int32x4_t ek_mve_dot_one(const int8_t *x, const int8_t *weights, i
         c = vmladavaq_s8(c, taps, vldrbq_s8(weights + 2 * EK_MVE_STEP));
         d = vmladavaq_s8(d, taps, vldrbq_s8(weights + 3 * EK_MVE_STEP));
     }
-    return (int32x4_t){a, b, c, d};
+    const int32x4_t sums = {a, b, c, d};
+    return (ek_mve_sums){sums, sums, vldrwq_s32(channels + 4), vldrbq_s32((const int8_t *)(channels + 8))};
 }
 
 /* Sums of one window by four channels to outputs. */
-static inline void ek_mve_store_one(int32x4_t sums, const int32_t *channels, const ek_mve_range *range,
-                                    int32_t rounds_once, int8_t *out, int32_t count) {
-    const int32x4_t mantissas = vldrwq_s32(channels + 4);
-    const int32x4_t shifts = vldrbq_s32((const int8_t *)(channels + 8));
-    sums = rounds_once ? ek_mve_requantize_once(sums, mantissas, shifts)
-                       : ek_mve_requantize(sums, mantissas, shifts, range->is_plain);
-    sums = vqaddq_n_s32(sums, range->zero_point);
-    sums = vminq_s32(vmaxq_s32(sums, vdupq_n_s32(range->low)), vdupq_n_s32(range->high));
-    if (count >= EK_MVE_LANES) {
-        vstrbq_s32(out, sums);
+static inline void ek_mve_store_one(ek_mve_sums sums, const ek_mve_range *range, int32_t rounds_once, int8_t *out,
+                                    int32_t count) {
+    int32x4_t y = rounds_once ? ek_mve_requantize_once(sums.a, sums.mantissas, sums.shifts)
+                              : ek_mve_requantize(sums.a, sums.mantissas, sums.shifts, range->is_plain);
+    y = vqaddq_n_s32(y, range->zero_point);
+    y = vminq_s32(vmaxq_s32(y, vdupq_n_s32(range->low)), vdupq_n_s32(range->high));
+    if (count >= EK_MVE_LANES) { /* predicates go through two registers and are dear */
+        vstrbq_s32(out, y);
     } else {
-        vstrbq_p_s32(out, sums, vctp32q((uint32_t)count));
+        vstrbq_p_s32(out, y, vctp32q((uint32_t)count));
     }
 }
 
 /* Outputs of one window for (up to) four channels. */
 static inline void ek_mve_block_one(const int8_t *x, const int8_t *weights, int32_t steps, const int32_t *channels,
                                     const ek_mve_range *range, int32_t rounds_once, int8_t *out, int32_t count) {
-    ek_mve_store_one(ek_mve_dot_one(x, weights, steps, channels), channels, range, rounds_once, out, count);
+    ek_mve_store_one(ek_mve_dot_one(x, weights, steps, channels), range, rounds_once, out, count);
 }
 
 /* Sums of two windows by four channels to outputs. Windows may be the same. */
@@ -188,7 +189,7 @@ static inline void ek_mve_store(ek_mve_sums sums, const ek_mve_range *range, int
     both = vminq_s16(both, vdupq_n_s16((int16_t)range->high));
     const int32x4_t first = vreinterpretq_s32_s16(both);
     const int32x4_t second = vshrq_n_s32(first, 16);
-    if (count >= EK_MVE_LANES) { /* predicates go through two registers and are dear */
+    if (count >= EK_MVE_LANES) {
         vstrbq_s32(out0, first);
         vstrbq_s32(out1, second);
     } else {
