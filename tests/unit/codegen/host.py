@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,12 @@ int main(void) {
 
 def compiled(model: bytes, settings: Settings, folder: Path, compiler: str = "gcc", flags: Sequence[str] = ()) -> Path:
     """A program that runs the model; the sources lie beside it."""
-    for name, content in generate(read(model), settings).files.items():
+    return built(generate(read(model), settings).files, folder, compiler, flags)
+
+
+def built(files: Mapping[str, bytes], folder: Path, compiler: str = "gcc", flags: Sequence[str] = ()) -> Path:
+    """A program of generated sources."""
+    for name, content in files.items():
         (folder / name).write_bytes(content)
     (folder / "main.c").write_text(_MAIN)
     program = folder / "program"
