@@ -1,6 +1,6 @@
 /* The geometry of a transposed convolution, seen from its output. */
-#ifndef EK_TAPS_H
-#define EK_TAPS_H
+#ifndef EK_TRANSPOSED_H
+#define EK_TRANSPOSED_H
 
 #include "ek.h"
 
