@@ -12,7 +12,7 @@ from edgekit.codegen.call import Call, Field, Settings
 from edgekit.codegen.kernels.fixed_point import requantize
 from edgekit.codegen.kernels.quantized import Multiplier, multiplier_of, scale_of, stored_of, zero_point_of
 from edgekit.codegen.kernels.table import table_call
-from edgekit.codegen.kernels.typed import SUFFIXES, same_type, source_of, unsupported
+from edgekit.codegen.kernels.typed import SUFFIXES, same_type, shifted, source_of, unsupported
 from edgekit.graph.model import Op, Tensor
 from edgekit.graph.types import DType
 
@@ -99,7 +99,7 @@ def _line_call(op: Op, line: Line) -> Call:
         "negative_after": line.after,
     }
     function = f"ek_rescale_{SUFFIXES[source.dtype]}_{SUFFIXES[output.dtype]}"
-    ahead = (max(0, output.nbytes - source.nbytes),)
+    ahead = (shifted(source, output),)
     return Call(op, function, "ek_rescale.h", fields, (source,), (output,), ahead=ahead)
 
 
