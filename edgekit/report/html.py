@@ -253,10 +253,14 @@ def _parts(parts: tuple[PartFacts, ...]) -> Html:
         return _NOTHING
     blocks: list[Html] = []
     for part in parts:
-        blocks.append(element("h3", {}, element("code", {}, f"{part.folder}/"), f" {part.title}"))
+        blocks.append(element("h3", {}, *_folder(part), part.title))
         blocks += [facts((f.label, f.value) for f in part.facts)] if part.facts else []
         blocks += [notes(part.notes)] if part.notes else []
     return section("parts", "In the bundle, beside the model", *blocks)
+
+
+def _folder(part: PartFacts) -> list[str]:
+    return [element("code", {}, f"{part.folder}/"), " "] if part.folder else []
 
 
 def _recipe(steps: tuple[StepRow, ...]) -> Html:

@@ -35,6 +35,7 @@ from edgekit.report.model import (
     MemoryFacts,
     ModelFacts,
     OperatorRow,
+    PartFacts,
     Report,
     Score,
     Size,
@@ -226,4 +227,12 @@ def index() -> Index:
             Entry(pico, "pico-2/report.html"),
             Entry(empty(), "local/r.html"),
         ),
+    )
+
+
+def parts() -> tuple[PartFacts, ...]:
+    """What a microcontroller's bundle holds beside the model."""
+    return (
+        PartFacts("tflm", "TensorFlow Lite Micro", (Fact("arena", "24 KiB at most"),)),
+        PartFacts("c", "edgekit C", notes=("The bundle has no c/: No C is generated for <b>CUMSUM</b>.",)),
     )

@@ -24,6 +24,7 @@ PAGES = {
     "hostile": render_html(sample.hostile()),
     "two devices": render_html(dataclasses.replace(sample.full(), measurements=(sample.measurement(),) * 2)),
     "emulated": render_html(dataclasses.replace(sample.full(), measurements=(sample.emulated(),))),
+    "microcontroller": render_html(dataclasses.replace(sample.full(), parts=sample.parts())),
     "index": render_index(sample.index()),
     "empty index": render_index(Index("nothing", ())),
 }
