@@ -7,15 +7,18 @@ from edgekit.codegen.kernels.conv import packed_rows, per_channel
 from edgekit.codegen.kernels.fully_connected_dsp import fully_connected_dsp
 from edgekit.codegen.kernels.fully_connected_mve import fully_connected_mve, takes_mve
 from edgekit.codegen.kernels.linear import Linear, linear_of
+from edgekit.codegen.kernels.once import rounded_once
 from edgekit.graph.model import Op
 
 
 def lower_fully_connected(op: Op, settings: Settings) -> Call:
     """int8, one scale or one a channel."""
     layer = linear_of(op, channel_axis=0)
+    if settings.rounding is Rounding.LITERT:
+        layer = rounded_once(op, layer)
     if layer.is_packed:
         return portable(op, layer, settings)
-    if settings.build is Build.MVE and takes_mve(layer):
+    if settings.build is Build.MVE and takes_mve(layer, settings):
         return fully_connected_mve(op, layer, settings)
     rounds_once = settings.rounding is Rounding.LITERT
     fast = None if settings.build is Build.PORTABLE else fully_connected_dsp(op, layer, rounds_once)
