@@ -14,7 +14,7 @@ def lower_conv(op: Op, settings: Settings) -> Call:
     """int8, one scale a channel."""
     layer = linear_of(op, channel_axis=0)
     window = window_of(op, layer.source, (layer.weights.shape[1], layer.weights.shape[2]))
-    if settings.build is Build.MVE and takes_mve(layer):
+    if settings.build is Build.MVE and takes_mve(layer, window):
         return conv_mve(op, layer, window)
     fast = None if settings.build is Build.PORTABLE else conv_dsp(op, layer, window, geometry(layer, window))
     return fast or portable(op, layer, window)
