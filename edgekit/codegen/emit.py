@@ -29,7 +29,7 @@ def emit_header(graph: Graph, plan: Plan) -> str:
 
 def emit_source(graph: Graph, plan: Plan, settings: Settings) -> str:
     """`ek_model.c`: constants, the arena, the calls in order."""
-    headers = sorted({call.header for call in plan.calls} | ({STREAM_HEADER} if plan.streams else set()))
+    headers = sorted({"ek.h", *(call.header for call in plan.calls), *([STREAM_HEADER] if plan.streams else [])})
     parts = ['#include "ek_model.h"\n', *(f'#include "{header}"\n' for header in headers), "\n"]
     parts += [_constants(number, call) for number, call in enumerate(plan.calls)]
     size = max(plan.arena_bytes, 1)

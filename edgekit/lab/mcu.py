@@ -16,6 +16,7 @@ from typing import Self
 
 from edgekit.core.errors import DeviceError
 from edgekit.transports.firmware import machine_named
+from edgekit.transports.network_firmware import Network
 from edgekit.transports.qemu import end_group, qemu_words, start_qemu
 
 _START_S = 20.0
@@ -30,10 +31,12 @@ class Mcu:
 
     Args:
         machine: `mps2-an385`, `mps2-an386`, `mps2-an500` or `mps3-an547`. Raises DeviceError for another.
+        network: what its firmware has beside the agent; its time is virtual then.
     """
 
-    def __init__(self, machine: str = "mps2-an386") -> None:
+    def __init__(self, machine: str = "mps2-an386", network: Network | None = None) -> None:
         self._machine = machine_named(machine)
+        self._network = network
         self._child: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
         self._held = -1
@@ -101,7 +104,7 @@ class Mcu:
         self.close()
 
     def _start(self, link: Path) -> None:
-        self._child = start_qemu(qemu_words(self._machine, "pty"), subprocess.DEVNULL, subprocess.PIPE)
+        self._child = start_qemu(qemu_words(self._machine, "pty", self._network), subprocess.DEVNULL, subprocess.PIPE)
         port = self._read_port(self._child)
         # Held open, because QEMU looks only once a second whether somebody has opened its terminal.
         self._held = os.open(port, os.O_RDWR | os.O_NOCTTY)

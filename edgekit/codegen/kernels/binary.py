@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekit.codegen.call import Call, Constant, Field, Rows
-from edgekit.codegen.kernels.typed import source_of
+from edgekit.codegen.kernels.typed import shifted, source_of
 from edgekit.core.errors import ModelError
 from edgekit.graph.model import Op, Tensor
 
@@ -56,8 +56,8 @@ def _call(
 
 
 def _ahead(source: Tensor, output: Tensor) -> int | None:
-    """In place, unless elements are read again, or the output's are longer."""
-    return max(0, output.nbytes - source.nbytes) if source.size == output.size else None
+    """In place, unless elements are read again."""
+    return shifted(source, output) if source.size == output.size else None
 
 
 def _repeated(op: Op, a: Tensor, b: Tensor) -> dict[str, Field]:

@@ -27,7 +27,6 @@ def conv_mve(op: Op, layer: Linear, window: Window) -> Call:
     """Two windows by four channels at a time."""
     taps = layer.weights.size // layer.weights.shape[0]
     rows = layer.weights.transpose(0, 2, 1, 3).reshape(-1, taps)
-    depth, channels = layer.weights.shape[3], layer.weights.shape[0]
     fields: dict[str, Field] = {
         **_geometry(layer, window),
         "is_pointwise": int(window.is_pointwise),
@@ -45,7 +44,7 @@ def conv_mve(op: Op, layer: Linear, window: Window) -> Call:
         inputs=(layer.source,),
         outputs=(layer.output,),
         scratch_bytes=_scratch_bytes(layer, window),
-        ahead=(window.ahead_by_pixel(depth, 2 * channels) if window.is_pointwise else row_ahead(layer, window.rows),),
+        ahead=(_pixel_ahead(layer) if window.is_pointwise else row_ahead(layer, window.rows),),
         rows=window.access(),
         own=False,
         macs=layer.output.size * taps,
@@ -70,3 +69,10 @@ def _scratch_bytes(layer: Linear, window: Window) -> int:
     if window.is_pointwise:
         return depth * ((steps_of(depth) * STEP - 1) // depth + 1) + STEP if depth % STEP else STEP
     return ((columns.output - 1) * columns.stride + columns.kernel) * window.rows.kernel * depth + STEP
+
+
+def _pixel_ahead(layer: Linear) -> int:
+    """While two pixels are read, outputs of both may have been written."""
+    depth, channels = layer.source.shape[3], layer.output.shape[3]
+    last = layer.source.size // depth - 1
+    return max(0, 2 * channels, (last + 1) * channels - last * depth, (last + 1) * channels - (last - 1) * depth)

@@ -5,6 +5,8 @@ Source: https://github.com/google/gemmlowp/blob/master/fixedpoint/fixedpoint.h
 
 from __future__ import annotations
 
+from edgekit.codegen.kernels.quantized import Multiplier
+
 ONE = (1 << 31) - 1
 """1.0 with 31 bits of fraction, as near as int32 holds it."""
 
@@ -47,3 +49,25 @@ def _exp_near_zero(x: int) -> int:
     x4 = high_mul(x2, x2)
     higher = shift_right(high_mul(shift_right(x4, 2) + x3, third) + x2, 1)
     return at_eighth + high_mul(at_eighth, x + higher)
+
+
+def requantize(x: int, multiplier: Multiplier) -> int:
+    """x times a multiplier, in two roundings (MultiplyByQuantizedMultiplier)."""
+    left, right = max(multiplier.shift, 0), max(-multiplier.shift, 0)
+    return shift_right(high_mul(x << left, multiplier.mantissa), right)
+
+
+def inverse_square_root(x: int) -> Multiplier:
+    """1 / sqrt(x) for x > 0, by five steps of Newton and Raphson (GetInvSqrtQuantizedMultiplierExp of
+    tensorflow/lite/kernels/internal/common.h)."""
+    if x == 1:
+        return Multiplier(ONE, 0)
+    pairs = (31 - x.bit_length()) // 2 - 1
+    shift = 11 - pairs
+    half = shift_right(x << (2 * pairs) >> 1, 1)
+    root = 1 << 28
+    for _ in range(5):
+        cube = high_mul(high_mul(root, root), root) << 6
+        root = (high_mul((1 << 28) + (1 << 27), root) - high_mul(half, cube)) << 3
+    root = high_mul(root, 1518500250)
+    return Multiplier(root << max(-shift, 0), -max(shift, 0))

@@ -11,6 +11,9 @@ from edgekit.codegen.kernels.quantized import multiplier_of, output_range, scale
 from edgekit.core.errors import ModelError
 from edgekit.graph.model import Op, Tensor
 from edgekit.graph.ops import activation_of, bias_of, weights_of
+from edgekit.graph.types import DType
+
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,10 +21,11 @@ class Linear:
     """A layer's numbers, ready for a kernel.
 
     Attributes:
-        weights: int8, as the file has them.
+        weights: int8 (one of 4 bits in each where they are packed), as the file has them.
         channel_axis: of the weights.
-        bias: int32 (channels,): the layer's bias, and what the input's zero point adds where `folds_zero_point`:
-            then a sum over stored inputs (padding filled with the zero point) needs no correction.
+        is_packed: the file has weights of 4 bits, and so has flash, two a byte.
+        bias: int32 (channels,): the layer's bias, and what the input's zero point adds: with it a sum over stored
+            inputs (padding filled with the zero point) needs no correction.
         mantissas, shifts: int32 (channels,), from the sum to the output's scale.
         low, high: of the stored output.
     """
@@ -30,6 +34,7 @@ class Linear:
     output: Tensor
     weights: NDArray[np.int8]
     channel_axis: int
+    is_packed: bool
     bias: NDArray[np.int32]
     mantissas: NDArray[np.int32]
     shifts: NDArray[np.int32]
@@ -37,6 +42,22 @@ class Linear:
     output_zero_point: int
     low: int
     high: int
+
+    @property
+    def batches(self) -> int:
+        """Images, or vectors, of an inference."""
+        return self.source.shape[0]
+
+    @property
+    def own_bias(self) -> Ints:
+        """The layer's bias, for inputs less their zero point."""
+        own: Ints = self.bias + self.input_zero_point * self.rows.sum(1, np.int64)
+        return own
+
+    @property
+    def rows(self) -> NDArray[np.int8]:
+        """The weights as (output channels, products)."""
+        return by_channel(self.weights, self.channel_axis)
 
 
 def linear_of(op: Op, channel_axis: int) -> Linear:
@@ -50,13 +71,17 @@ def linear_of(op: Op, channel_axis: int) -> Linear:
     scales = np.broadcast_to(scales_of(weights).astype(np.float64), (channels,))
     factor = np.float64(scale_of(source)) * scales / np.float64(scale_of(output))
     multipliers = [multiplier_of(float(real)) for real in factor]
+    rows = by_channel(values, channel_axis)
+    folded = _folded(bias, rows, zero_point_of(source))
+    _require_no_overflow(op, source, folded, rows)
     low, high = output_range(int(op.options.fusedActivationFunction), output)
     return Linear(
         source=source,
         output=output,
         weights=values,
         channel_axis=channel_axis,
-        bias=_folded(bias, values, channel_axis, zero_point_of(source)),
+        is_packed=weights.dtype is DType.INT4,
+        bias=folded.astype(np.int32),
         mantissas=np.array([m.mantissa for m in multipliers], np.int32),
         shifts=np.array([m.shift for m in multipliers], np.int32),
         input_zero_point=zero_point_of(source),
@@ -66,11 +91,32 @@ def linear_of(op: Op, channel_axis: int) -> Linear:
     )
 
 
-def _folded(bias: Tensor | None, weights: NDArray[np.int8], axis: int, zero_point: int) -> NDArray[np.int32]:
-    """bias - zero_point * (sum of the channel's weights), modulo 2^32 as the sums themselves are."""
-    rows = np.moveaxis(weights, axis, 0).reshape(weights.shape[axis], -1).astype(np.int64)
+def _folded(bias: Tensor | None, rows: NDArray[np.int8], zero_point: int) -> Ints:
+    """bias - zero_point * (sum of the channel's weights)."""
     own = np.zeros(len(rows), np.int64)
     if bias is not None and bias.data is not None:
         own = np.asarray(bias.data, np.int64).reshape(-1)
-    folded: NDArray[np.int32] = (own - zero_point * rows.sum(axis=1)).astype(np.uint64).astype(np.uint32).view(np.int32)
+    folded: Ints = own - zero_point * rows.sum(1, np.int64)
     return folded
+
+
+def _require_no_overflow(op: Op, source: Tensor, bias: Ints, rows: NDArray[np.int8]) -> None:
+    """No sum of int8 inputs may leave int32 on its way: C has no such sums. (Sums of int16 inputs are of 64 bits.)"""
+    reach = np.abs(bias) + 128 * np.abs(rows.astype(np.int64)).sum(axis=1)
+    if source.dtype is DType.INT8 and np.any(reach >= 1 << 31):
+        channel = int(np.argmax(reach))
+        raise ModelError(
+            f"{op.label} '{op.name}' has a bias in output channel {channel} with which its sums can leave int32.",
+            "calibrate and quantize the model again",
+        )
+
+
+def by_channel(weights: NDArray[np.int8], axis: int) -> NDArray[np.int8]:
+    """Weights as (output channels, products)."""
+    return np.moveaxis(weights, axis, 0).reshape(weights.shape[axis], -1)
+
+
+def sums(rows: NDArray[np.int8]) -> tuple[Ints, Ints]:
+    """The least and the greatest sum of each row over int8 inputs."""
+    up, down = np.maximum(rows, 0).sum(1, np.int64), np.minimum(rows, 0).sum(1, np.int64)
+    return 127 * down - 128 * up, 127 * up - 128 * down

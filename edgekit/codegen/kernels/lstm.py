@@ -18,6 +18,8 @@ _INPUT_WEIGHTS, _RECURRENT_WEIGHTS, _BIASES = slice(1, 5), slice(5, 9), slice(12
 _HIDDEN, _CELL = 18, 19
 _ABSENT = {"peephole weights": slice(9, 12), "a projection": slice(16, 18), "layer normalization": slice(20, 24)}
 _OUTPUT_SCALE_AT = 4
+_TANH = 4
+"""The schema's ActivationFunctionType."""
 _GATE_SCALE = np.float32(2.0**-12)
 
 
@@ -122,7 +124,34 @@ def lower_lstm(op: Op, settings: Settings) -> Call:
         outputs=(lstm.output,),
         states=(lstm.hidden, lstm.cell),
         ahead=(lstm.ahead(),),
-        own=True,
+        macs=lstm.macs,
+    )
+
+
+def lower_lstm_f32(op: Op, settings: Settings) -> Call:
+    """float32 throughout, with tanh as its activation."""
+    lstm = lstm_of(op)
+    if any(weights.dtype is not DType.FLOAT32 for weights in (*lstm.input_weights, *lstm.recurrent_weights)):
+        dtype = lstm.input_weights[0].dtype
+        raise ModelError(f"{op.label} '{op.name}' has a float32 input and {dtype.label} weights: no C is generated.")
+    if int(op.options.fusedActivationFunction) != _TANH:
+        raise ModelError(f"{op.label} '{op.name}' has another activation than tanh, which C is not generated for.")
+    fields: dict[str, Field] = {
+        **lstm.fields(),
+        "input_weights": Constant(stacked(lstm.input_weights)),
+        "recurrent_weights": Constant(stacked(lstm.recurrent_weights)),
+        "bias": Constant(stacked(lstm.biases)),
+        "cell_clip": float(np.float32(op.options.cellClip)),
+    }
+    return Call(
+        op,
+        "ek_lstm_f32",
+        "ek_lstm_f32.h",
+        fields,
+        inputs=(lstm.source,),
+        outputs=(lstm.output,),
+        states=(lstm.hidden, lstm.cell),
+        ahead=(lstm.ahead(),),
         macs=lstm.macs,
     )
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.codegen.call import Constant
-from edgekit.codegen.kernels.linear import Linear
-from edgekit.codegen.kernels.scales_dsp import by_channel, scales_dsp, sums
+from edgekit.codegen.kernels.linear import Linear, sums
+from edgekit.codegen.kernels.scales_dsp import scales_dsp
 
 _GROUP = 4
 """Output channels that the kernel computes together."""
@@ -20,7 +20,7 @@ _WORDS = 4
 def matrix_fields(layer: Linear, run: int, rounds_once: bool) -> dict[str, int | Constant] | None:
     """The members of `ek_matrix_s8`, where inputs come in runs of `run` bytes that are widened each by itself. None
     where it does not compute the layer exactly: scales, or sums of more than 24 bits in a second channel."""
-    rows = by_channel(layer)
+    rows = layer.rows
     low, high = sums(rows[1::2])
     table = scales_dsp(layer, rounds_once)
     has_short_sums = bool(np.all(low >= -(1 << 23)) and np.all(high < 1 << 23))
@@ -42,7 +42,8 @@ def matrix_fields(layer: Linear, run: int, rounds_once: bool) -> dict[str, int |
 def _paired(rows: NDArray[np.int8]) -> NDArray[np.int64]:
     """256 * (odd channel) + (even one), an even number of times."""
     filled = _filled(rows.astype(np.int64), _GROUP)
-    return 256 * filled[1::2] + filled[0::2]
+    both: NDArray[np.int64] = 256 * filled[1::2] + filled[0::2]
+    return both
 
 
 def pack(both: NDArray[np.int64], run: int) -> NDArray[np.int32]:

@@ -32,15 +32,16 @@ def _pool(op: Op, function: str) -> Call:
         op,
         f"{function}_{suffix}{'_rows' if by_rows else ''}",
         "ek_pool.h",
-        {"batches": source.shape[0], **_geometry(window, source), "low": low, "high": high},
+        {"batches": source.shape[0], **pool_geometry(window, source), "low": low, "high": high},
         inputs=(source,),
         outputs=(output,),
-        ahead=(_ahead(window, source) if by_rows else None,),
+        ahead=(pool_ahead(window, source) if by_rows else None,),
         rows=window.access() if by_rows else None,
     )
 
 
-def _geometry(window: Window, source: Tensor) -> dict[str, int]:
+def pool_geometry(window: Window, source: Tensor) -> dict[str, int]:
+    """Sizes, strides and padding, as every pooling kernel names them."""
     rows, columns = window.rows, window.columns
     return {
         "in_height": rows.input, "in_width": columns.input, "channels": source.shape[3],
@@ -50,8 +51,8 @@ def _geometry(window: Window, source: Tensor) -> dict[str, int]:
     }  # fmt: skip
 
 
-def _ahead(window: Window, source: Tensor) -> int:
-    """Every output is written after its own window was read: it may lie on the first pixel of that window."""
+def pool_ahead(window: Window, source: Tensor) -> int:
+    """`Call.ahead`: an output is written after its own window was read, and may lie on the window's first pixel."""
     rows, columns = window.rows, window.columns
     pixel_bytes = source.shape[3] * source.dtype.bits // 8
     return pixel_bytes * max(

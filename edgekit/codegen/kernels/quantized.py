@@ -67,19 +67,19 @@ def output_range(activation: int, output: Tensor) -> tuple[int, int]:
         activation: the schema's ActivationFunctionType: 0 none, 1 RELU, 2 RELU_N1_TO_1, 3 RELU6.
     """
     low, high = output.dtype.integer_range or (0, 0)
-    scale, zero_point = scale_of(output), zero_point_of(output)
-
-    def stored(real: float) -> int:
-        return zero_point + _round_half_away(np.float32(real) / np.float32(scale))
-
     limits = {0: (None, None), 1: (0.0, None), 2: (-1.0, 1.0), 3: (0.0, 6.0)}
     if activation not in limits:
         raise ModelError(f"No C is generated for the fused activation {activation} of '{output.name}'.")
     below, above = limits[activation]
     return (
-        low if below is None else max(low, stored(below)),
-        high if above is None else min(high, stored(above)),
+        low if below is None else max(low, stored_of(below, output)),
+        high if above is None else min(high, stored_of(above, output)),
     )
+
+
+def stored_of(real: float, tensor: Tensor) -> int:
+    """What stands for a real number in `tensor`, were its type wide enough; computed in float32, as TFLite does."""
+    return zero_point_of(tensor) + _round_half_away(np.float32(real) / np.float32(scale_of(tensor)))
 
 
 def _round_half_away(value: np.floating) -> int:

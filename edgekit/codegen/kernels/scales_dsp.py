@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.codegen.kernels.linear import Linear
-
-Ints = NDArray[np.int64]
+from edgekit.codegen.kernels.linear import Ints, Linear, sums
 
 _MOST_SHIFT = 22
 """With more, half a step and the zero point do not fit beside the product in 32 bits."""
@@ -15,10 +13,13 @@ _MOST_SUM = 1 << 30
 """Sums are doubled in 32 bits."""
 
 
-def scales_dsp(layer: Linear, rounds_once: bool = False) -> NDArray[np.int32] | None:
-    """(channels, 4): twice the bias, mantissa, addend (half a step and the zero point), exponent. None where a channel
-    is not scaled down, or its sums are too large; channels that are constant whatever the input can always be had."""
-    low, high = sums(by_channel(layer))
+def scales_dsp(layer: Linear, rounds_once: bool = False, folded: bool = True) -> NDArray[np.int32] | None:
+    """(channels, 4): twice the bias, mantissa, addend (half a step and the zero point), exponent.
+
+    None where a channel is not scaled down, or its sums are too large; channels that are constant whatever the input
+    can always be had. The bias is the layer's own, for inputs less their zero point, where it is not `folded`.
+    """
+    low, high = sums(layer.rows)
     least, most = layer.bias + low, layer.bias + high
     exponents = -layer.shifts.astype(np.int64)
     in_range = (exponents >= 1) & (exponents <= _MOST_SHIFT) & (least > -_MOST_SUM) & (most < _MOST_SUM)
@@ -28,7 +29,8 @@ def scales_dsp(layer: Linear, rounds_once: bool = False) -> NDArray[np.int32] | 
         return None
     shifts = np.where(in_range, exponents, 1)
     addends = (layer.output_zero_point << shifts) + (1 << (shifts - 1))
-    moving = np.stack([2 * layer.bias.astype(np.int64), layer.mantissas.astype(np.int64), addends, shifts], axis=1)
+    bias = layer.bias.astype(np.int64) if folded else layer.own_bias
+    moving = np.stack([2 * bias, layer.mantissas, addends, shifts], axis=1)
     still = np.stack([0 * bottom, 0 * bottom, 2 * bottom + 1, 0 * bottom + 1], axis=1)
     return np.where(in_range[:, None], moving, still).astype(np.int32)
 
@@ -43,15 +45,5 @@ def _outputs(layer: Linear, totals: Ints, rounds_once: bool) -> Ints:
         doubled = (product + (1 << 30)) >> 31
         half = np.where(exponents > 0, np.int64(1) << np.maximum(exponents - 1, 0), 0)
         scaled = (doubled + half - ((doubled < 0) & (exponents > 0))) >> exponents
-    return np.clip(scaled + layer.output_zero_point, -128, 127)
-
-
-def by_channel(layer: Linear) -> NDArray[np.int8]:
-    """The weights as (output channels, products)."""
-    return np.moveaxis(layer.weights, layer.channel_axis, 0).reshape(len(layer.bias), -1)
-
-
-def sums(rows: NDArray[np.int8]) -> tuple[Ints, Ints]:
-    """The least and the greatest sum of each row over int8 inputs."""
-    up, down = np.maximum(rows, 0).sum(1, np.int64), np.minimum(rows, 0).sum(1, np.int64)
-    return 127 * down - 128 * up, 127 * up - 128 * down
+    stored: Ints = np.clip(scaled + layer.output_zero_point, -128, 127)
+    return stored

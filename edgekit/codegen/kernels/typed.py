@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from edgekit.core.errors import ModelError
 from edgekit.graph.model import Op, Tensor
 from edgekit.graph.types import DType
@@ -41,3 +43,32 @@ def same_type(op: Op, tensors: Sequence[Tensor], *dtypes: DType) -> str:
         if tensor.dtype is not tensors[0].dtype:
             raise unsupported(op, tensor)
     return suffix_of(op, tensors[0], *dtypes)
+
+
+def integers_of(op: Op, position: int) -> list[int]:
+    """The values of a constant input: axes, sizes, paddings. Raises ModelError where it is not constant."""
+    tensor = source_of(op, position)
+    if not tensor.is_constant or tensor.data is None:
+        raise ModelError(f"{op.label} '{op.name}' computes '{tensor.name}' while it runs; C needs it constant.")
+    return [int(value) for value in np.asarray(tensor.data).reshape(-1)]
+
+
+def width_of(op: Op, tensor: Tensor) -> int:
+    """Bytes of an element. Raises ModelError for types that have none, or are packed."""
+    if tensor.dtype.bits not in (8, 16, 32, 64):
+        raise unsupported(op, tensor)
+    return tensor.dtype.bits // 8
+
+
+def axis_of(op: Op, axis: int, rank: int) -> int:
+    """An axis counted from the first one. Raises ModelError where there is no such axis."""
+    if not -rank <= axis < rank:
+        raise ModelError(f"{op.label} '{op.name}' names axis {axis} of a tensor of {rank} axes.")
+    return axis % rank
+
+
+def shifted(source: Tensor, output: Tensor) -> int | None:
+    """`Call.ahead` of a kernel that goes element by element: None between types that C lets no pointers share."""
+    if source.dtype is not output.dtype and min(source.dtype.bits, output.dtype.bits) > 8:
+        return None
+    return max(0, output.nbytes - source.nbytes)

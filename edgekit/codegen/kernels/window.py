@@ -61,16 +61,17 @@ class Window:
         )
         return max(0, *need)
 
-    def ahead_by_pixel(self, input_channels: int, output_channels: int) -> int:
-        """`Call.ahead` of a kernel on int8 that writes pixels in order, and reads all inputs of a pixel, or of a few
-        next to each other, before it writes them."""
+    def ahead_by_pixel(self, input_channels: int, output_channels: int, reads_while_writing: bool = False) -> int:
+        """`Call.ahead` of a kernel on int8 that writes pixels in order, and has read all inputs of a pixel, or of a few
+        next to each other, before it writes them; or else reads a pixel's own inputs while it writes that pixel."""
         rows, columns = self.rows, self.columns
         first_row = np.maximum(0, np.arange(rows.output) * rows.stride - rows.before)
         first_column = np.maximum(0, np.arange(columns.output) * columns.stride - columns.before)
         first = (first_row[:, None] * columns.input + first_column).reshape(-1) * input_channels
-        needed_later = np.minimum.accumulate(first[:0:-1])[::-1]
-        written = np.arange(1, first.size) * output_channels
-        return int(max(0, *(written - needed_later))) if first.size > 1 else 0
+        needed = np.minimum.accumulate(first[::-1])[::-1]
+        written = np.arange(1, first.size + 1) * output_channels
+        gaps = written - needed if reads_while_writing else written[:-1] - needed[1:]
+        return max(0, int(gaps.max(initial=0)))
 
 
 def axis_of(source: int, output: int, kernel: int, stride: int, dilation: int, padding: Padding) -> Axis:

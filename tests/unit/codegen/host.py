@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from edgekit.graph.codec import read
 from edgekit.graph.model import Graph
 from edgekit.graph.types import DType
 from edgekit.runtime.litert import Kernels, LiteRT
+from tests.tools import tool
 
 Array = NDArray[Any]
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-pedantic")
@@ -45,12 +46,17 @@ int main(void) {
 
 def compiled(model: bytes, settings: Settings, folder: Path, compiler: str = "gcc", flags: Sequence[str] = ()) -> Path:
     """A program that runs the model; the sources lie beside it."""
-    for name, content in generate(read(model), settings).files.items():
+    return built(generate(read(model), settings).files, folder, compiler, flags)
+
+
+def built(files: Mapping[str, bytes], folder: Path, compiler: str = "gcc", flags: Sequence[str] = ()) -> Path:
+    """A program of generated sources."""
+    for name, content in files.items():
         (folder / name).write_bytes(content)
     (folder / "main.c").write_text(_MAIN)
     program = folder / "program"
     sources = [folder / "ek_model.c", folder / "main.c"]
-    command = [compiler, *WARNINGS, *SANITIZERS, "-O1", *flags, "-o", program, *sources, "-lm"]
+    command = [tool(compiler, f"sudo apt-get install {compiler}"), *WARNINGS, *SANITIZERS, "-O1", *flags, "-o", program, *sources, "-lm"]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
@@ -89,9 +95,11 @@ def random_samples(graph: Graph, count: int, seed: int = 0) -> list[list[Array]]
     return [[one(tensor) for tensor in graph.inputs] for _ in range(count)]
 
 
-def reference(model: bytes, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
-    """What LiteRT's reference kernels compute, one inference after the other."""
-    runner = LiteRT(model, kernels=Kernels.REFERENCE)
+def reference(
+    model: bytes, samples: Sequence[Sequence[Array]], kernels: Kernels = Kernels.REFERENCE
+) -> list[list[Array]]:
+    """What LiteRT's reference kernels compute, one inference after the other; variables keep their values."""
+    runner = LiteRT(model, kernels=kernels)
     names = [info.name for info in runner.inputs]
     results = []
     for sample in samples:

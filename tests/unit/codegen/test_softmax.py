@@ -10,6 +10,7 @@ import pytest
 from edgekit.codegen.call import Settings
 from edgekit.core.errors import ModelError
 from edgekit.graph.codec import read
+from edgekit.graph.types import DType
 from tests.unit.codegen.host import assert_exact, compiled, reference, run
 from tests.unit.codegen.many_ops import side_by_side
 from tests.unit.codegen.one_op import Spec, one_op
@@ -45,3 +46,12 @@ def test_every_distance(tmp_path: Path) -> None:
 def test_refuses_a_scale_of_nothing(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="SOFTMAX 'out0' has an input whose scale is so small"):
         assert_exact(softmax((1, 4), 1e-9), Settings(), tmp_path)
+
+
+def test_int16(tmp_path: Path) -> None:
+    models = []
+    for shape in ((1, 10), (3, 4, 5), (2, 300), (4, 1)):
+        for scale in (1e-6, 1e-5, 1e-4, 1e-3, 0.01):
+            inputs, results = [Spec(shape, DType.INT16, scale)], [Spec(shape, DType.INT16, 1 / 32768)]
+            models.append(one_op("SOFTMAX", inputs, results, 3, beta=1.0 if scale < 1e-3 else 0.6))
+    assert_exact(side_by_side(models), Settings(), tmp_path, count=20)
