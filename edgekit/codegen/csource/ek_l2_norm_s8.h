@@ -42,7 +42,7 @@ EK_SHARED void ek_l2_norm_s8(const ek_l2_norm_s8_params *p, const int8_t *in, in
             ek_l2_norm_s8_inverse_root(squares, &mantissa, &shift);
         }
         for (int32_t i = 0; i < p->depth; i++) {
-            const int32_t scaled = ek_requantize_once(128 * (in[i] - p->in_zero_point), mantissa, shift);
+            const int32_t scaled = ek_requantize(in[i] - p->in_zero_point, mantissa, shift + 7);
             out[i] = (int8_t)ek_clamp(scaled, INT8_MIN, INT8_MAX);
         }
     }
