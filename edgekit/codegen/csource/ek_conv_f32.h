@@ -28,7 +28,7 @@ EK_BODY void ek_conv_f32_any(const ek_conv_f32_params *p, const float *in, float
             } else {
                 ek_patch_gather(shape, in + group * depth, at, depth * (int32_t)sizeof(float), scratch);
             }
-            ek_layer_outputs_f32(&layer, patch, group * count, (group + 1) * count, out);
+            ek_layer_outputs_f32(&layer, patch, group * count, count, out);
         }
     }
 }

@@ -30,11 +30,11 @@ typedef struct {
     float low, high;
 } ek_layer_f32;
 
-/* The outputs [first, end) of one vector; those of four rows at a time, each sum from first to last. */
-EK_BODY void ek_layer_outputs_f32(const ek_layer_f32 *p, const float *x, int32_t first, int32_t end, float *out) {
-    int32_t o = first;
-    for (; o + 4 <= end; o += 4) {
-        const float *w = p->weights + o * p->size;
+/* The outputs [first, first + count) of one vector; those of four rows at a time, each sum from first to last. */
+EK_BODY void ek_layer_outputs_f32(const ek_layer_f32 *p, const float *x, int32_t first, int32_t count, float *out) {
+    const float *w = p->weights + first * p->size;
+    const float *bias = p->bias + first;
+    for (out += first; count >= 4; count -= 4, w += 3 * p->size) {
         float sums[4] = {0.0f, 0.0f, 0.0f, 0.0f};
         for (int32_t i = 0; i < p->size; i++, w++) {
             sums[0] += x[i] * w[0];
@@ -43,12 +43,11 @@ EK_BODY void ek_layer_outputs_f32(const ek_layer_f32 *p, const float *x, int32_t
             sums[3] += x[i] * w[3 * p->size];
         }
         for (int32_t i = 0; i < 4; i++) {
-            out[o + i] = ek_clamp_f32(sums[i] + p->bias[o + i], p->low, p->high);
+            *out++ = ek_clamp_f32(sums[i] + *bias++, p->low, p->high);
         }
     }
-    for (; o < end; o++) {
-        const float sum = ek_dot_f32(0.0f, p->weights + o * p->size, x, p->size);
-        out[o] = ek_clamp_f32(sum + p->bias[o], p->low, p->high);
+    for (; count > 0; count--, w += p->size) {
+        *out++ = ek_clamp_f32(ek_dot_f32(0.0f, w, x, p->size) + *bias++, p->low, p->high);
     }
 }
 
