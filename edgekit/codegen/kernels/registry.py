@@ -27,7 +27,7 @@ KERNELS: Registry[Lower] = Registry(
         "CONV_2D": (f"{_HERE}.conv:lower_conv", "convolutions, dilated and grouped ones too"),
         "CONV_2D/int16": (f"{_HERE}.conv_s16:lower_conv_s16", "int16 activations, int8 weights"),
         "DEPTHWISE_CONV_2D": (f"{_HERE}.depthwise:lower_depthwise", "depthwise convolutions with any multiplier"),
-        "DEPTHWISE_CONV_2D/int16": (f"{_HERE}.depthwise_s16:lower_depthwise_s16", "int16 activations, int8 weights"),
+        "DEPTHWISE_CONV_2D/int16": (f"{_HERE}.conv_s16:lower_depthwise_s16", "int16 activations, int8 weights"),
         "DEPTH_TO_SPACE": (f"{_HERE}.move:lower_depth_to_space", "channels as blocks of pixels"),
         "DEQUANTIZE": (f"{_HERE}.quantize:lower_dequantize", "to float32"),
         "ELU": (f"{_HERE}.curves:lower_curve", "a table"),
