@@ -36,7 +36,11 @@ def generate(model: Model, settings: Settings) -> Generated:
     """C for `model`. Raises ModelError, with the operator, where there is no C for it."""
     graph = the_graph(model)
     calls = tuple(lower(op, settings) for op in graph.ops)
-    planned = plan(graph, calls, settings)
+    return written(graph, plan(graph, calls, settings), settings)
+
+
+def written(graph: Graph, planned: Plan, settings: Settings) -> Generated:
+    """The C of a plan."""
     texts = {"ek_model.h": emit_header(graph, planned), "ek_model.c": emit_source(graph, planned, settings)}
     own = {name: text.encode() for name, text in texts.items()}
     return Generated({**own, **library_files(planned.calls, streams=bool(planned.streams))}, planned)

@@ -92,12 +92,17 @@ def plan(graph: Graph, calls: tuple[Call, ...], settings: Settings | None = None
     shared = ordered(shared, graph.inputs, graph.outputs)
     best: Plan | None = None
     for tasks in cuts(shared, graph.inputs, graph.outputs, settings):
-        blocks = blocks_of(shared, tasks, graph.inputs, graph.outputs, grain)
-        found = _plan(shared, tasks, blocks, place(blocks.demand))
+        found = planned(graph, shared, tasks, grain)
         if best is None or found.arena_bytes < best.arena_bytes:
             best = found
     assert best is not None
     return best
+
+
+def planned(graph: Graph, shared: Shared, tasks: Sequence[Task], grain: int = ALIGN_BYTES) -> Plan:
+    """The plan in which these tasks run one after the other."""
+    blocks = blocks_of(shared, tasks, graph.inputs, graph.outputs, grain)
+    return _plan(shared, tasks, blocks, place(blocks.demand))
 
 
 def _plan(shared: Shared, tasks: Sequence[Task], blocks: Blocks, placement: Placement) -> Plan:

@@ -63,7 +63,7 @@ def cuts(
     if settings is None:
         return
     limits = _LIMITS[settings.optimize]
-    segments = _Segments(shared, inputs, outputs).all()
+    segments = Segments(shared, inputs, outputs).all()
     most = limits.cost * max(sum(call.macs for call in shared.calls), 1)
     single = max((s.peak_bytes for s in segments if s.first == s.last), default=0)
     found = 0
@@ -91,13 +91,13 @@ def _cheapest(segments: Sequence[Segment], count: int, peak: int) -> tuple[Segme
     return None if end is None else end[1]
 
 
-class _Segments:
+class Segments:
     """The segments of one network."""
 
     def __init__(self, shared: Shared, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
         self.shared, self.inputs, self.outputs = shared, inputs, outputs
         self.calls = shared.calls
-        self.singles = [task_of(call) for call in self.calls]
+        self.tasks = [task_of(call) for call in self.calls]
         self.readers: dict[Tensor, list[int]] = {}
         for i, call in enumerate(self.calls):
             for source in dict.fromkeys(call.inputs):
@@ -105,14 +105,19 @@ class _Segments:
 
     def all(self) -> list[Segment]:
         """Single calls, and streams over one that stands above what no stream can lower."""
-        singles = [Segment(i, i, task, self._peak(i, i, task), 0.0) for i, task in enumerate(self.singles)]
+        singles = self.single()
         floor = max((s.peak_bytes for s in singles if self.calls[s.first].rows is None), default=0)
         hot = [s.peak_bytes > floor for s in singles]
-        spans = [(i, k) for i, k in self._spans() if any(hot[i : k + 1])]
+        spans = [(i, k) for i, k in self.spans() if any(hot[i : k + 1])]
         spans.sort(key=lambda span: span[1] - span[0])
-        return singles + [s for i, k in spans[:_MOST_SEGMENTS] for s in self._streams(i, k)]
+        return singles + [s for i, k in spans[:_MOST_SEGMENTS] for s in self.streams(i, k)]
 
-    def _spans(self) -> Iterator[tuple[int, int]]:
+    def single(self) -> list[Segment]:
+        """Each call by itself."""
+        return [Segment(i, i, task, self._peak(i, i, task), 0.0) for i, task in enumerate(self.tasks)]
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """First and last call of all that can be streamed together."""
         for i in range(len(self.calls)):
             for k in range(i, min(i + _MOST_CALLS, len(self.calls))):
                 if not can_stream(self.calls[k]):
@@ -130,14 +135,15 @@ class _Segments:
         alone = len(self.shared.root_tensors[root]) == 1
         return alone and tensor not in self.outputs and bool(readers) and readers[-1] <= last
 
-    def _streams(self, first: int, last: int) -> Iterator[Segment]:
+    def streams(self, first: int, last: int) -> Iterator[Segment]:
+        """Ways to stream these calls."""
         for strip, spare in _STRIPS:
             made = stream(self.calls[first : last + 1], strip, spare)
             task = streamed_task(made)
             yield Segment(first, last, task, self._peak(first, last, task), _cost(made))
 
     def _peak(self, first: int, last: int, task: Task) -> int:
-        tasks = [*self.singles[:first], task, *self.singles[last + 1 :]]
+        tasks = [*self.tasks[:first], task, *self.tasks[last + 1 :]]
         return step_bytes(blocks_of(self.shared, tasks, self.inputs, self.outputs).demand, first + 1)
 
 

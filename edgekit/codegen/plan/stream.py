@@ -51,7 +51,7 @@ class Stream:
         lines: the buffers of what all calls but the last compute.
         turns: the calls' turns in order.
         moved_bytes: bytes that are moved within buffers, in an inference; the cost of the stream. No row is computed
-            twice.
+            twice, and none that no call needs.
     """
 
     calls: tuple[Call, ...]
@@ -159,7 +159,8 @@ def _ahead(calls: tuple[Call, ...], turns: Sequence[Turn], strip: int, source: T
         return None
     least = max([0, *(a for a in own if a is not None)])
     row_bytes = source.nbytes // height(source)
-    done = [height(call.outputs[0]) for call in calls]
+    taken = [sum(turn.call == i for turn in turns) for i in range(len(calls))]
+    done = [min(strip * count, height(call.outputs[0])) for count, call in zip(taken, calls, strict=True)]
     first_needed: int | None = None
     for turn in reversed(turns):
         call = calls[turn.call]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.codegen.call import Settings
-from edgekit.codegen.generate import generate, the_graph
+from edgekit.codegen.generate import Generated, generate, the_graph
 from edgekit.graph.codec import read
 from edgekit.graph.model import Graph
 from edgekit.graph.types import DType
@@ -45,7 +45,12 @@ int main(void) {
 
 def compiled(model: bytes, settings: Settings, folder: Path, compiler: str = "gcc", flags: Sequence[str] = ()) -> Path:
     """A program that runs the model; the sources lie beside it."""
-    for name, content in generate(read(model), settings).files.items():
+    return built(generate(read(model), settings), folder, compiler, flags)
+
+
+def built(generated: Generated, folder: Path, compiler: str = "gcc", flags: Sequence[str] = ()) -> Path:
+    """A program of generated C; the sources lie beside it."""
+    for name, content in generated.files.items():
         (folder / name).write_bytes(content)
     (folder / "main.c").write_text(_MAIN)
     program = folder / "program"

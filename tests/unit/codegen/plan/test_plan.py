@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgekit.codegen.call import Build, Call, Optimize, Rows, Settings, View
+from edgekit.codegen.plan.plan import plan, planned
+from edgekit.codegen.plan.segment import Segments
+from edgekit.codegen.plan.views import shared_memory
+from edgekit.core.errors import ModelError
+from edgekit.graph.model import Graph, Op
+from edgekit.graph.tensor import Tensor
+from edgekit.graph.types import DType
+from tests.unit.codegen.plan.played import Player
+
+
+@dataclass
+class Network:
+    """Calls that compute nothing, under construction."""
+
+    inputs: list[Tensor] = field(default_factory=list)
+    outputs: list[Tensor] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    count: int = 0
+
+    def tensor(self, shape: tuple[int, ...]) -> Tensor:
+        self.count += 1
+        return Tensor(f"t{self.count}", shape, DType.INT8)
+
+    def input(self, shape: tuple[int, ...]) -> Tensor:
+        self.inputs.append(self.tensor(shape))
+        return self.inputs[-1]
+
+    def add(self, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...], call: Call) -> Tensor:
+        self.calls.append(call)
+        return outputs[0]
+
+    def op(self, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Op:
+        return Op("ABS", list(inputs), list(outputs))
+
+    def windowed(self, source: Tensor, kernel: int, stride: int, before: int, channels: int, scratch: int) -> Tensor:
+        """A convolution: row by row, or `fine` enough to be in place where it is pointwise."""
+        _, height, width, _ = source.shape
+        rows_out = max((height + 2 * before - kernel) // stride + 1, 1)
+        output = self.tensor((1, rows_out, width, channels))
+        row_in, row_out = source.nbytes // height, output.nbytes // rows_out
+        ahead = max(0, *((r + 1) * row_out - max(0, r * stride - before) * row_in for r in range(rows_out)))
+        call = Call(
+            self.op((source,), (output,)), "f", "f.h", inputs=(source,), outputs=(output,), scratch_bytes=scratch,
+            ahead=(ahead,), rows=Rows(stride, before, kernel),
+        )  # fmt: skip
+        return self.add((source,), (output,), call)
+
+    def sum(self, a: Tensor, b: Tensor, ahead: tuple[int | None, int | None] = (0, 0)) -> Tensor:
+        output = self.tensor(a.shape)
+        rows = Rows() if len(a.shape) == 4 else None
+        call = Call(self.op((a, b), (output,)), "f", "f.h", inputs=(a, b), outputs=(output,), ahead=ahead, rows=rows)
+        return self.add((a, b), (output,), call)
+
+    def reshape(self, source: Tensor) -> Tensor:
+        output = self.tensor((source.nbytes,))
+        call = Call(
+            self.op((source,), (output,)), "", inputs=(source,), outputs=(output,), views=(View(output, source),)
+        )
+        return self.add((source,), (output,), call)
+
+    def concat(self, parts: tuple[Tensor, ...]) -> Tensor:
+        output = self.tensor((sum(part.nbytes for part in parts),))
+        views, offset = [], 0
+        for part in parts:
+            views.append(View(part, output, offset))
+            offset += part.nbytes
+        call = Call(
+            self.op(parts, (output,)), "f", "f.h", inputs=parts, outputs=(output,), ahead=(None,) * len(parts),
+            views=tuple(views),
+        )  # fmt: skip
+        return self.add(parts, (output,), call)
+
+    def split(self, source: Tensor, at: int) -> tuple[Tensor, Tensor]:
+        a, b = self.tensor((at,)), self.tensor((source.nbytes - at,))
+        call = Call(
+            self.op((source,), (a, b)), "f", "f.h", inputs=(source,), outputs=(a, b), ahead=(None,),
+            views=(View(a, source, 0), View(b, source, at)),
+        )  # fmt: skip
+        self.add((source,), (a, b), call)
+        return a, b
+
+    def dense(self, source: Tensor, size: int, ahead: int | None, state: int) -> Tensor:
+        output = self.tensor((size,))
+        states = (self.tensor((state,)),) if state else ()
+        call = Call(
+            self.op((source,), (output,)),
+            "f",
+            "f.h",
+            inputs=(source,),
+            outputs=(output,),
+            states=states,
+            ahead=(ahead,),
+        )
+        return self.add((source,), (output,), call)
+
+    def graph(self) -> Graph:
+        return Graph("main", [], self.inputs, self.outputs, [call.op for call in self.calls])
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> Network:
+    net = Network()
+    pool = [net.input((1, draw(st.integers(1, 9)), draw(st.integers(1, 3)), draw(st.integers(1, 3))))]
+    if draw(st.booleans()):
+        pool.append(net.input((draw(st.integers(1, 20)),)))
+    for _ in range(draw(st.integers(1, 9))):
+        # Newer tensors are likelier, so that there are chains.
+        source = pool[-1 - min(draw(st.integers(0, 4)) // 2, len(pool) - 1)]
+        alike = [t for t in pool if t.shape == source.shape]
+        kind = draw(
+            st.sampled_from(["window", "window", "window", "sum", "sum", "reshape", "concat", "split", "dense"])
+        )
+        if kind == "window" and len(source.shape) == 4:
+            kernel = draw(st.integers(1, 4))
+            before = draw(st.integers(0, kernel - 1))
+            stride, channels, scratch = (
+                draw(st.integers(1, 3)),
+                draw(st.integers(1, 3)),
+                draw(st.sampled_from([0, 0, 5])),
+            )
+            pool.append(net.windowed(source, kernel, stride, before, channels, scratch))
+        elif kind == "sum":
+            pool.append(net.sum(source, draw(st.sampled_from(alike))))
+        elif kind == "reshape":
+            pool.append(net.reshape(source))
+        elif kind == "concat":
+            pool.append(net.concat((source, draw(st.sampled_from(pool)))))
+        elif kind == "split" and source.nbytes > 1:
+            pool += net.split(source, draw(st.integers(1, source.nbytes - 1)))
+        else:
+            ahead = draw(st.sampled_from([None, 0, 3]))
+            pool.append(net.dense(source, draw(st.integers(1, 20)), ahead, draw(st.sampled_from([0, 0, 4]))))
+    net.outputs = draw(st.lists(st.sampled_from(pool), min_size=1, max_size=3, unique=True))
+    if pool[-1] not in net.outputs:
+        net.outputs.append(pool[-1])
+    return net
+
+
+@settings(max_examples=300, deadline=None)
+@given(networks(), st.sampled_from([None, *Optimize]), st.sampled_from(list(Build)))
+def test_every_read_finds_what_was_written(net: Network, optimize: Optimize | None, build: Build) -> None:
+    calls = tuple(net.calls)
+    chosen = None if optimize is None else Settings(build, optimize)
+    try:
+        planned = plan(net.graph(), calls, chosen)
+    except ModelError as error:
+        assert "share memory" in str(error)
+        return
+    assert planned.lower_bound_bytes <= planned.arena_bytes <= planned.naive_bytes + 16 * len(planned.lifetimes)
+    player = Player(net.graph(), calls, planned)
+    for turn in range(2):
+        player.run(turn)
+
+
+@st.composite
+def residual_blocks(draw: st.DrawFn) -> Network:
+    """Windows that keep the height, one after the other, and then a sum with what they began with."""
+    net = Network()
+    channels = draw(st.integers(1, 5))
+    source = net.input((1, draw(st.integers(2, 12)), draw(st.integers(1, 3)), channels))
+    for _ in range(draw(st.integers(1, 2))):
+        last = source
+        for _ in range(draw(st.integers(1, 3))):
+            before = draw(st.integers(0, 2))
+            last = net.windowed(last, 2 * before + 1, 1, before, channels, draw(st.sampled_from([0, 0, 7])))
+        ahead = draw(st.sampled_from([(0, 0), (0, 0), (9, 1), (33, 0), (None, 0)]))
+        source = net.sum(source, last, ahead)
+    net.outputs = [source]
+    return net
+
+
+@settings(max_examples=300, deadline=None)
+@given(networks() | residual_blocks(), st.data())
+def test_any_stream_computes_every_row_once(net: Network, data: st.DataObject) -> None:
+    graph = net.graph()
+    try:
+        shared = shared_memory(graph.inputs, net.calls)
+    except ModelError:
+        return
+    segments = Segments(shared, graph.inputs, graph.outputs)
+    choices = segments.single() + [s for first, last in segments.spans() for s in segments.streams(first, last)]
+    tasks = []
+    i = 0
+    while i < len(shared.calls):
+        segment = data.draw(st.sampled_from([s for s in choices if s.first == i][::-1]), label="segment")
+        tasks.append(segment.task)
+        i = segment.last + 1
+    found = planned(graph, shared, tasks)
+    player = Player(graph, net.calls, found)
+    for turn in range(2):
+        player.run(turn)
