@@ -24,7 +24,7 @@ static inline int32_t ek_exp16_quarter(int32_t a) {
 }
 
 /* exp(a) as Q0 for a <= 0 of `bits` integer bits, 0 <= bits <= 7: the quarter, then a factor for each higher bit. */
-static inline int32_t ek_exp16(int32_t a, int32_t bits) {
+EK_SHARED int32_t ek_exp16(int32_t a, int32_t bits) {
     static const int16_t factors[7] = {25520, 19875, 12055, 4435, 600, 11, 0}; /* exp(-2^i), i from -2 */
     const int32_t quarter = 1 << (13 - bits);
     const int32_t in_quarter = (a & (quarter - 1)) - quarter;
@@ -45,7 +45,7 @@ static inline int32_t ek_exp16(int32_t a, int32_t bits) {
 }
 
 /* 2 / (1 + x) as Q2 for x Q0 in [0, 1]: Newton's division. */
-static inline int32_t ek_two_over_one_plus16(int32_t x) {
+EK_SHARED int32_t ek_two_over_one_plus16(int32_t x) {
     const int32_t half = (x + 32767 + 1) / 2;
     int32_t inverse = 23130 + ek_mul16(half, -15420);
     for (int32_t i = 0; i < 3; i++) {
@@ -55,7 +55,7 @@ static inline int32_t ek_two_over_one_plus16(int32_t x) {
 }
 
 /* Of a Q`bits`, as Q0. */
-static inline int16_t ek_logistic16(int32_t a, int32_t bits) {
+EK_SHARED int16_t ek_logistic16(int32_t a, int32_t bits) {
     if (a == 0) {
         return 16384;
     }
@@ -64,7 +64,7 @@ static inline int16_t ek_logistic16(int32_t a, int32_t bits) {
 }
 
 /* Of a Q`bits`, bits <= 6, as Q0. */
-static inline int16_t ek_tanh16(int32_t a, int32_t bits) {
+EK_SHARED int16_t ek_tanh16(int32_t a, int32_t bits) {
     if (a == 0) {
         return 0;
     }

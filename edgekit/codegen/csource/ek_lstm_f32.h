@@ -16,8 +16,8 @@ typedef struct {
 } ek_lstm_f32_params;
 
 /* A gate of one cell before its activation. */
-EK_BODY float ek_lstm_f32_gate(const ek_lstm_f32_params *p, const float *in, const float *hidden, int32_t gate,
-                               int32_t cell) {
+EK_SHARED float ek_lstm_f32_gate(const ek_lstm_f32_params *p, const float *in, const float *hidden, int32_t gate,
+                                 int32_t cell) {
     const int32_t row = gate * p->cells + cell;
     const float from_input = ek_dot_f32(0.0f, p->input_weights + row * p->inputs, in, p->inputs);
     const float from_hidden = ek_dot_f32(0.0f, p->recurrent_weights + row * p->cells, hidden, p->cells);

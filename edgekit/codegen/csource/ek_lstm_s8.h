@@ -27,8 +27,8 @@ static inline int32_t ek_lstm_s8_dot(int32_t sum, const int8_t *w, const int8_t 
 }
 
 /* A gate of one cell before its activation, as Q3. */
-EK_BODY int32_t ek_lstm_s8_gate(const ek_lstm_s8_params *p, const int8_t *in, const int8_t *hidden, int32_t gate,
-                                int32_t cell) {
+EK_SHARED int32_t ek_lstm_s8_gate(const ek_lstm_s8_params *p, const int8_t *in, const int8_t *hidden, int32_t gate,
+                                  int32_t cell) {
     const int32_t row = gate * p->cells + cell;
     const int32_t from_input =
         ek_lstm_s8_dot(p->input_bias[row], p->input_weights + row * p->inputs, in, p->inputs);
@@ -57,8 +57,7 @@ EK_BODY int8_t ek_lstm_s8_cell(const ek_lstm_s8_params *p, const int8_t *in, con
     return (int8_t)ek_clamp(result, -128, 127);
 }
 
-EK_BODY void ek_lstm_s8_body(const ek_lstm_s8_params *p, const int8_t *in, int8_t *out, int8_t *hidden,
-                             int16_t *state) {
+EK_SHARED void ek_lstm_s8(const ek_lstm_s8_params *p, const int8_t *in, int8_t *out, int8_t *hidden, int16_t *state) {
     for (int32_t batch = 0; batch < p->batches; batch++, hidden += p->cells, state += p->cells) {
         for (int32_t step = 0; step < p->steps; step++) {
             const int8_t *x = in + step * p->input_step + batch * p->input_batch;
@@ -69,10 +68,6 @@ EK_BODY void ek_lstm_s8_body(const ek_lstm_s8_params *p, const int8_t *in, int8_
             memcpy(hidden, y, (size_t)p->cells);
         }
     }
-}
-
-EK_SHARED void ek_lstm_s8(const ek_lstm_s8_params *p, const int8_t *in, int8_t *out, int8_t *hidden, int16_t *state) {
-    ek_lstm_s8_body(p, in, out, hidden, state);
 }
 
 #endif

@@ -124,7 +124,6 @@ def lower_lstm(op: Op, settings: Settings) -> Call:
         outputs=(lstm.output,),
         states=(lstm.hidden, lstm.cell),
         ahead=(lstm.ahead(),),
-        own=True,
         macs=lstm.macs,
     )
 

@@ -14,6 +14,11 @@ from edgekit.core.errors import ModelError
 from edgekit.graph.model import Op, Tensor
 from edgekit.graph.types import DType
 
+_FUNCTIONS = {
+    (DType.INT8, DType.INT16, DType.INT16): "ek_svdf_s8_wide",
+    (DType.INT8, DType.INT8, DType.INT8): "ek_svdf_s8_narrow",
+}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Svdf:
@@ -66,25 +71,26 @@ def svdf_of(op: Op) -> Svdf:
 
 
 def lower_svdf(op: Op, settings: Settings) -> Call:
-    """int8 with an int16 memory, as EvalIntegerSVDF of tensorflow/lite/kernels/internal/reference/svdf.h."""
+    """int8, as EvalIntegerSVDF of tensorflow/lite/kernels/internal/reference/svdf.h; with an int8 memory as TFLite
+    Micro's EvalInt8SvdfReference, which LiteRT lacks."""
     svdf = svdf_of(op)
-    types = (svdf.source.dtype, svdf.feature.dtype, svdf.time.dtype, svdf.state.dtype)
-    if types != (DType.INT8, DType.INT8, DType.INT16, DType.INT16):
+    types = (svdf.feature.dtype, svdf.time.dtype, svdf.state.dtype)
+    if types not in _FUNCTIONS or zero_point_of(svdf.state):
         labels = ", ".join(dtype.label for dtype in types)
         raise ModelError(
-            f"{op.label} '{op.name}' has input, weights, time weights and memory of {labels}: C is generated for int8, "
-            "int8, int16, int16, and for float32."
+            f"{op.label} '{op.name}' has weights, time weights and memory of {labels} (zero point "
+            f"{zero_point_of(svdf.state)}): C is generated for int8, int16, int16 or int8 throughout with the zero "
+            "point 0, and for float32."
         )
     return Call(
         op,
-        "ek_svdf_s8",
+        _FUNCTIONS[types],
         "ek_svdf_s8.h",
         {**svdf.fields(), **_weights(svdf), **_scales(svdf)},
         inputs=(svdf.source,),
         outputs=(svdf.output,),
         states=(svdf.state,),
         ahead=(svdf.ahead(),),
-        own=True,
         macs=svdf.macs,
     )
 

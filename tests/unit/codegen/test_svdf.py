@@ -8,28 +8,15 @@ import numpy as np
 import pytest
 
 from edgekit.codegen.call import Settings
-from edgekit.codegen.generate import generate
+from edgekit.codegen.generate import generate, the_graph
 from edgekit.core.errors import ModelError
 from edgekit.graph.codec import read
 from edgekit.graph.types import DType
-from tests.unit.codegen.host import assert_exact
+from edgekit.runtime.tflm import run_tflm
+from tests.tools import package
+from tests.unit.codegen.host import assert_exact, compiled, random_samples, run
 from tests.unit.codegen.many_ops import side_by_side
-from tests.unit.codegen.one_op import Spec, one_op
-
-
-def svdf(rng: np.random.Generator, number: int, state: DType = DType.INT16) -> bytes:
-    """An int8 SVDF of any size."""
-    batches, inputs, units, rank, memory = (int(n) for n in rng.integers(1, 6, 5))
-    filters = units * rank
-    sources: list[Spec | None] = [
-        Spec((batches, inputs), DType.INT8, 0.02, int(rng.integers(-9, 9))),
-        Spec((filters, inputs), DType.INT8, 0.01, data=rng.integers(-127, 128, (filters, inputs), np.int8)),
-        Spec((filters, memory), DType.INT16, 0.0001, data=rng.integers(-9000, 9000, (filters, memory), np.int16)),
-        Spec((units,), DType.INT32, 1e-5, data=rng.integers(-9000, 9000, units, np.int32)) if number % 3 else None,
-        Spec((batches, memory * filters), state, float(rng.uniform(0.0005, 0.002)), is_variable=True),
-    ]
-    output = Spec((batches, units), DType.INT8, float(rng.uniform(0.02, 0.05)), int(rng.integers(-9, 9)))
-    return one_op("SVDF", sources, [output], 3, rank=rank, fusedActivationFunction=1)
+from tests.unit.codegen.recurrent import svdf, svdf_f32
 
 
 @pytest.mark.parametrize(("seed", "compiler"), [(1, "gcc"), (2, "clang")])
@@ -38,27 +25,27 @@ def test_int8_is_exact_from_run_to_run(tmp_path: Path, seed: int, compiler: str)
     assert_exact(side_by_side([svdf(rng, n) for n in range(16)]), Settings(), tmp_path, 12, compiler)
 
 
-def svdf_f32(rng: np.random.Generator, number: int) -> bytes:
-    """A float32 SVDF of any size."""
-    batches, inputs, units, rank, memory = (int(n) for n in rng.integers(1, 6, 5))
-    filters = units * rank
-
-    def normal(*shape: int) -> Spec:
-        return Spec(shape, DType.FLOAT32, data=rng.normal(0, 1, shape).astype(np.float32))
-
-    sources: list[Spec | None] = [Spec((batches, inputs), DType.FLOAT32), normal(filters, inputs)]
-    sources += [normal(filters, memory), normal(units) if number % 3 else None]
-    sources.append(Spec((batches, memory * filters), DType.FLOAT32, is_variable=True))
-    output = Spec((batches, units), DType.FLOAT32)
-    return one_op("SVDF", sources, [output], 1, rank=rank, fusedActivationFunction=number % 2)
-
-
 def test_float32_is_exact_from_run_to_run(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     assert_exact(side_by_side([svdf_f32(rng, n) for n in range(16)]), Settings(), tmp_path, 12)
 
 
-def test_an_int8_memory_is_refused() -> None:
-    model = svdf(np.random.default_rng(0), 0, state=DType.INT8)
-    with pytest.raises(ModelError, match="memory of int8, int8, int16, int8: C is generated for int8, int8, int16"):
-        generate(read(model), Settings())
+@pytest.mark.parametrize("seed", range(4))
+def test_an_int8_memory_is_exact_as_in_tflite_micro(tmp_path: Path, seed: int) -> None:
+    """LiteRT has no such kernel."""
+    package("tflite_micro", "tflm")
+    model = svdf(np.random.default_rng(seed), seed, state=DType.INT8)
+    graph = the_graph(read(model))
+    samples = random_samples(graph, 12)
+    mine = [outputs[0] for outputs in run(compiled(model, Settings(), tmp_path), graph, samples)]
+    (theirs,) = run_tflm(model, (np.stack([sample[0] for sample in samples]),)).outputs
+    np.testing.assert_array_equal(np.stack(mine), theirs.reshape(np.stack(mine).shape))
+
+
+def test_a_memory_of_another_type_than_its_weights_is_refused() -> None:
+    model = read(svdf(np.random.default_rng(0), 0))
+    state = model.graphs[0].ops[0].inputs[4]
+    assert state is not None
+    state.dtype = DType.INT8
+    with pytest.raises(ModelError, match="memory of int8, int16, int8 .zero point 0.: C is generated for int8, int16"):
+        generate(model, Settings())
