@@ -9,6 +9,7 @@ typedef struct {
     int32_t out_height, out_width, out_channels;
     int32_t kernel_height, kernel_width, stride_y, stride_x, dilation_y, dilation_x, pad_top, pad_left;
     int32_t taps;                                    /* that lie side by side: kernel_width, 1 if they are dilated */
+    int32_t extent_y, extent_x;                      /* from the first tap to the last */
     int32_t is_pointwise;                            /* one tap, on every pixel, no padding */
     int32_t input_zero_point;                        /* of what lies outside */
     int32_t words, channels, low, high, rounds_once; /* as in ek_matrix_s8 */
@@ -44,6 +45,34 @@ static inline const int8_t *ek_conv_taps_s8_dsp(const ek_conv_s8_dsp_params *p, 
         memcpy(edge + first * channels, line + (column + first) * channels, (size_t)((last - first) * channels));
     }
     return edge;
+}
+
+/* Whether a pixel's window lies wholly inside. */
+static inline int ek_conv_is_inside_s8_dsp(const ek_conv_s8_dsp_params *p, const ek_conv_pair *pair, int32_t which) {
+    const int32_t row = pair->row[which];
+    const int32_t column = pair->column[which];
+    return row >= 0 && column >= 0 && row + p->extent_y <= p->in_height && column + p->extent_x <= p->in_width;
+}
+
+/* Where the window of a pixel that lies inside begins. */
+static inline const int8_t *ek_conv_begin_s8_dsp(const ek_conv_s8_dsp_params *p, const ek_conv_pair *pair,
+                                                 int32_t which) {
+    const int32_t pixel = (pair->row[which] - pair->in_first) * p->in_width + pair->column[which];
+    return pair->in + pixel * p->in_channels;
+}
+
+/* The inputs of two output pixels inside, widened. */
+static inline void ek_conv_gather_inside_s8_dsp(const ek_conv_s8_dsp_params *p, const ek_conv_pair *pair, int32_t *to) {
+    const int8_t *const first = ek_conv_begin_s8_dsp(p, pair, 0);
+    const int8_t *const second = ek_conv_begin_s8_dsp(p, pair, 1);
+    const int32_t run = p->taps * p->in_channels;
+    const int32_t right = p->dilation_x * p->in_channels;
+    const int32_t down = p->dilation_y * p->in_width * p->in_channels;
+    for (int32_t ky = 0, line = 0; ky < p->kernel_height; ky++, line += down) {
+        for (int32_t kx = 0, at = line; kx < p->kernel_width; kx += p->taps, at += right) {
+            to = ek_widen_two_s8_dsp(first + at, second + at, run, to);
+        }
+    }
 }
 
 /* The inputs of one or two output pixels, widened. */
@@ -118,7 +147,11 @@ EK_SHARED void ek_conv_s8_dsp(const ek_conv_s8_dsp_params *p, const int8_t *in, 
                 y++;
             }
         }
-        ek_conv_gather_s8_dsp(p, &pair, count, vectors);
+        if (count == 2 && ek_conv_is_inside_s8_dsp(p, &pair, 0) && ek_conv_is_inside_s8_dsp(p, &pair, 1)) {
+            ek_conv_gather_inside_s8_dsp(p, &pair, vectors);
+        } else {
+            ek_conv_gather_s8_dsp(p, &pair, count, vectors);
+        }
         ek_conv_pixels_s8_dsp(&m, vectors, count, out);
         out += count * p->channels;
     }

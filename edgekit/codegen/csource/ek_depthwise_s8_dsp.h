@@ -17,40 +17,53 @@ typedef struct {
 typedef struct {
     const int8_t *in; /* where the first one is */
     int32_t rows, columns;
-    int32_t right, down; /* bytes from tap to tap, and from the last tap of a row to the next row's first */
-    int32_t first, skip; /* words of weights before the first tap, and from there likewise */
+    int32_t right, down; /* bytes from tap to tap, and from row to row */
+    int32_t first, next; /* words of weights before the first tap, and from row to row */
 } ek_depthwise_taps;
+
+/* Sums of four channels. */
+typedef struct {
+    int32_t a, b, c, d;
+} ek_depthwise_sums;
+
+/* One tap of four channels. */
+static inline void ek_depthwise_tap_s8_dsp(ek_depthwise_sums *sums, int32_t x, const int32_t *w, int32_t less) {
+    const int32_t even = ek_sxtab16(less, x);
+    const int32_t odd = ek_sxtab16_odd(less, x);
+    const int32_t ac = w[0];
+    const int32_t bd = w[1];
+    sums->a = ek_smlabb(even, ac, sums->a);
+    sums->b = ek_smlabb(odd, bd, sums->b);
+    sums->c = ek_smlatt(even, ac, sums->c);
+    sums->d = ek_smlatt(odd, bd, sums->d);
+}
 
 /* Four channels of a pixel. */
 static inline void ek_depthwise_four_s8_dsp(const ek_depthwise_taps *taps, const int8_t *in, const int32_t *w,
                                             const int32_t *scale, int32_t less, int8_t *out) {
-    int32_t a = scale[0], b = scale[4], c = scale[8], d = scale[12];
+    ek_depthwise_sums sums = {scale[0], scale[4], scale[8], scale[12]};
+    const int32_t columns = taps->columns;
+    const int32_t right = taps->right;
     w += taps->first;
     for (int32_t row = taps->rows; row > 0; row--) {
-        for (int32_t column = taps->columns;;) {
-            const int32_t x = ek_load(in);
-            const int32_t even = ek_sxtab16(less, x), odd = ek_sxtab16_odd(less, x);
-            const int32_t ac = w[0], bd = w[1];
-            a = ek_smlabb(even, ac, a);
-            b = ek_smlabb(odd, bd, b);
-            c = ek_smlatt(even, ac, c);
-            d = ek_smlatt(odd, bd, d);
-            column--;
-            if (column == 0) {
-                break;
+        if (columns == 3) {
+            ek_depthwise_tap_s8_dsp(&sums, ek_load(in), w, less);
+            ek_depthwise_tap_s8_dsp(&sums, ek_load(in + right), w + 2, less);
+            ek_depthwise_tap_s8_dsp(&sums, ek_load(in + 2 * right), w + 4, less);
+        } else {
+            for (int32_t at = 0, i = 0; i < columns; i++, at += right) {
+                ek_depthwise_tap_s8_dsp(&sums, ek_load(in + at), w + 2 * i, less);
             }
-            in += taps->right;
-            w += 2;
         }
         if (row > 1) {
             in += taps->down;
-            w += taps->skip;
+            w += taps->next;
         }
     }
-    out[0] = ek_scaled_s8_dsp(a, scale[1], scale[2], scale[3]);
-    out[1] = ek_scaled_s8_dsp(b, scale[5], scale[6], scale[7]);
-    out[2] = ek_scaled_s8_dsp(c, scale[9], scale[10], scale[11]);
-    out[3] = ek_scaled_s8_dsp(d, scale[13], scale[14], scale[15]);
+    out[0] = ek_scaled_s8_dsp(sums.a, scale[1], scale[2], scale[3]);
+    out[1] = ek_scaled_s8_dsp(sums.b, scale[5], scale[6], scale[7]);
+    out[2] = ek_scaled_s8_dsp(sums.c, scale[9], scale[10], scale[11]);
+    out[3] = ek_scaled_s8_dsp(sums.d, scale[13], scale[14], scale[15]);
 }
 
 /* All channels of a pixel. */
@@ -71,28 +84,38 @@ static inline int32_t ek_taps_before(int32_t first, int32_t limit, int32_t dilat
     return distance <= 0 ? 0 : ek_min(kernel, (distance + dilation - 1) / dilation);
 }
 
+/* Which taps of the output pixel whose window begins at (row, column) lie inside; `in` is row in_first. A kernel of one
+ * column is taken for one of one row. */
+static inline ek_depthwise_taps ek_depthwise_taps_s8_dsp(const ek_depthwise_s8_dsp_params *p, const int8_t *in,
+                                                         int32_t in_first, int32_t row, int32_t column) {
+    const int32_t line = p->in_width * p->in_channels;
+    const int32_t above = ek_taps_before(row, 0, p->dilation_y, p->kernel_height);
+    const int32_t left = ek_taps_before(column, 0, p->dilation_x, p->kernel_width);
+    const int32_t rows = ek_taps_before(row, p->in_height, p->dilation_y, p->kernel_height) - above;
+    const int32_t columns = ek_taps_before(column, p->in_width, p->dilation_x, p->kernel_width) - left;
+    ek_depthwise_taps taps = {in, rows, columns, p->dilation_x * p->in_channels, p->dilation_y * line,
+                              2 * (above * p->kernel_width + left), 2 * p->kernel_width};
+    if (rows <= 0 || columns <= 0) {
+        taps.rows = 0;
+        return taps;
+    }
+    const int32_t first = (row + above * p->dilation_y - in_first) * p->in_width + column + left * p->dilation_x;
+    taps.in += first * p->in_channels;
+    if (p->kernel_width == 1) {
+        taps.rows = 1;
+        taps.columns = rows;
+        taps.right = taps.down;
+    }
+    return taps;
+}
+
 EK_SHARED void ek_depthwise_s8_dsp(const ek_depthwise_s8_dsp_params *p, const int8_t *in, int8_t *out, ek_rows rows) {
-    const int32_t channels = p->in_channels;
-    const int32_t line = p->in_width * channels;
     int8_t *const begin = out;
-    ek_depthwise_taps taps = {in, 0, 0, p->dilation_x * channels, 0, 0, 0};
     for (int32_t y = rows.out_first; y < rows.out_first + rows.out_count; y++) {
         const int32_t row = y * p->stride_y - p->pad_top;
-        const int32_t above = ek_taps_before(row, 0, p->dilation_y, p->kernel_height);
-        taps.rows = ek_taps_before(row, p->in_height, p->dilation_y, p->kernel_height) - above;
-        int32_t column = -p->pad_left;
-        for (int32_t x = 0; x < p->out_width; x++, column += p->stride_x, out += channels) {
-            const int32_t left = ek_taps_before(column, 0, p->dilation_x, p->kernel_width);
-            taps.columns = ek_taps_before(column, p->in_width, p->dilation_x, p->kernel_width) - left;
-            if (taps.columns <= 0) {
-                taps.rows = 0;
-            }
-            const int32_t first_row = row + above * p->dilation_y - rows.in_first;
-            const int32_t first_column = column + left * p->dilation_x;
-            taps.in = taps.rows > 0 ? in + first_row * line + first_column * channels : in;
-            taps.down = p->dilation_y * line - (taps.columns - 1) * taps.right;
-            taps.first = 2 * (above * p->kernel_width + left);
-            taps.skip = 2 * (p->kernel_width - taps.columns + 1);
+        for (int32_t x = 0; x < p->out_width; x++, out += p->in_channels) {
+            const int32_t column = x * p->stride_x - p->pad_left;
+            const ek_depthwise_taps taps = ek_depthwise_taps_s8_dsp(p, in, rows.in_first, row, column);
             ek_depthwise_pixel_s8_dsp(p, &taps, out);
         }
     }

@@ -7,7 +7,6 @@
 #include "ek.h"
 
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_SIMD32)
-#define EK_HAS_DSP 1
 #include <arm_acle.h>
 
 /* c + a.low * b.low + a.high * b.high */
@@ -93,6 +92,11 @@ static inline int32_t ek_smmla(int32_t a, int32_t b, int32_t c) {
     __asm__("smmla %0, %1, %2, %3" : "=r"(result) : "r"(a), "r"(b), "r"(c));
     return result;
 }
+
+/* gcc, when it optimizes, gives its registers to assembly as we like; another compiler does as it likes. */
+#if defined(__OPTIMIZE__) && defined(__GNUC__) && !defined(__clang__)
+#define EK_HAS_DSP_ASSEMBLY 1
+#endif
 
 #else
 

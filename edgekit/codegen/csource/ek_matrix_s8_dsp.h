@@ -77,11 +77,6 @@ static inline void ek_store_two_s8_dsp(int32_t doubled0, int32_t doubled1, const
     *to1 = value1;
 }
 
-/* gcc, when it optimizes, gives its registers to assembly as we like; another compiler does as it likes. */
-#if defined(EK_HAS_DSP) && defined(__OPTIMIZE__) && defined(__GNUC__) && !defined(__clang__)
-#define EK_HAS_DSP_ASSEMBLY 1
-#endif
-
 /* One word of two vectors by one word of four channels. */
 #if defined(EK_HAS_DSP_ASSEMBLY)
 #define EK_TEXT_TWO                     \
@@ -133,28 +128,39 @@ static inline void ek_store_two_s8_dsp(int32_t doubled0, int32_t doubled1, const
     } while (x != end);
 #endif
 
-/* All output channels of two vectors, whose words take turns in `vectors`. */
-EK_SHARED void ek_matrix_two_s8_dsp(const ek_matrix_s8 *m, const int32_t *vectors, int8_t *out0, int8_t *out1) {
-    const int32_t *w = m->weights;
-    const int32_t *scale = m->scales;
+/* `groups` times four output channels of two vectors, whose words take turns in `vectors`. */
+EK_SHARED void ek_matrix_fours_s8_dsp(const ek_matrix_s8 *m, const int32_t *vectors, int32_t first, int32_t groups,
+                                      int8_t *out0, int8_t *out1) {
+    const int32_t *w = m->weights + 2 * first * m->words;
+    const int32_t *scale = m->scales + 16 * first;
     const int32_t *const end = vectors + 2 * m->words;
-    int8_t last[8];
-    for (int32_t left = m->channels; left > 0; left -= 4, scale += 16) {
+    do {
         const int32_t *x = vectors;
         int32_t ab0 = 0, ab1 = 0, cd0 = 0, cd1 = 0, a0 = 0, a1 = 0, c0 = 0, c1 = 0;
         EK_LOOP_TWO
-        int8_t *const to0 = left >= 4 ? out0 : last;
-        int8_t *const to1 = left >= 4 ? out1 : last + 4;
-        ek_store_two_s8_dsp(ek_doubled_a(a0), ek_doubled_a(a1), scale, to0, to1);
-        ek_store_two_s8_dsp(ek_doubled_b(ab0, a0), ek_doubled_b(ab1, a1), scale + 4, to0 + 1, to1 + 1);
-        ek_store_two_s8_dsp(ek_doubled_a(c0), ek_doubled_a(c1), scale + 8, to0 + 2, to1 + 2);
-        ek_store_two_s8_dsp(ek_doubled_b(cd0, c0), ek_doubled_b(cd1, c1), scale + 12, to0 + 3, to1 + 3);
-        if (left < 4) {
-            memcpy(out0, to0, (size_t)left);
-            memcpy(out1, to1, (size_t)left);
-        }
+        ek_store_two_s8_dsp(ek_doubled_a(a0), ek_doubled_a(a1), scale, out0, out1);
+        ek_store_two_s8_dsp(ek_doubled_b(ab0, a0), ek_doubled_b(ab1, a1), scale + 4, out0 + 1, out1 + 1);
+        ek_store_two_s8_dsp(ek_doubled_a(c0), ek_doubled_a(c1), scale + 8, out0 + 2, out1 + 2);
+        ek_store_two_s8_dsp(ek_doubled_b(cd0, c0), ek_doubled_b(cd1, c1), scale + 12, out0 + 3, out1 + 3);
+        scale += 16;
         out0 += 4;
         out1 += 4;
+        groups--;
+    } while (groups > 0);
+}
+
+/* All output channels of two vectors. */
+EK_SHARED void ek_matrix_two_s8_dsp(const ek_matrix_s8 *m, const int32_t *vectors, int8_t *out0, int8_t *out1) {
+    const int32_t groups = m->channels / 4;
+    const int32_t rest = m->channels & 3;
+    if (groups > 0) {
+        ek_matrix_fours_s8_dsp(m, vectors, 0, groups, out0, out1);
+    }
+    if (rest > 0) {
+        int8_t last[8];
+        ek_matrix_fours_s8_dsp(m, vectors, groups, 1, last, last + 4);
+        memcpy(out0 + 4 * groups, last, (size_t)rest);
+        memcpy(out1 + 4 * groups, last + 4, (size_t)rest);
     }
 }
 
@@ -178,10 +184,11 @@ EK_SHARED void ek_matrix_two_s8_dsp(const ek_matrix_s8 *m, const int32_t *vector
 #define EK_LOOP_ONE                                                                                          \
     {                                                                                                        \
         int32_t s, t;                                                                                        \
-        __asm__("1:\n\t" EK_TEXT_ONE EK_TEXT_ONE "cmp %[end], %[x]\n\tbne 1b"                               \
+        __asm__("tst %[words], #4\n\tbne 2f\n\t1:\n\t" EK_TEXT_ONE EK_TEXT_ONE                               \
+                "2:\n\t" EK_TEXT_ONE EK_TEXT_ONE "cmp %[end], %[x]\n\tbne 1b"                               \
                 : [ab0] "+r"(ab0), [cd0] "+r"(cd0), [a0] "+r"(a0), [c0] "+r"(c0), [w] "+r"(w), [x] "+r"(x),  \
                   [s] "=&r"(s), [t] "=&r"(t)                                                                 \
-                : [end] "r"(end)                                                                             \
+                : [end] "r"(end), [words] "r"(m->words)                                                      \
                 : "r4", "r5", "r6", "r8", "cc", "memory");                                                   \
     }
 #else
@@ -202,20 +209,32 @@ EK_SHARED void ek_matrix_two_s8_dsp(const ek_matrix_s8 *m, const int32_t *vector
     } while (x != end);
 #endif
 
+/* A channel of one vector from its doubled sum. */
+static inline void ek_store_one_s8_dsp(int32_t doubled, const int32_t *scale, int32_t rounds_once, int8_t *to) {
+    const int32_t sum = ek_wrapping_add(scale[0], doubled);
+    *to = rounds_once != 0 ? ek_scaled_once_s8_dsp(sum, scale[1], scale[2], scale[3])
+                           : ek_scaled_s8_dsp(sum, scale[1], scale[2], scale[3]);
+}
+
 /* All output channels of one vector. */
 EK_SHARED void ek_matrix_one_s8_dsp(const ek_matrix_s8 *m, const int32_t *vector, int8_t *out) {
     const int32_t *w = m->weights;
     const int32_t *scale = m->scales;
     const int32_t *const end = vector + m->words;
-    for (int32_t left = m->channels; left > 0; left -= 4) {
+    const int32_t once = m->rounds_once;
+    for (int32_t left = m->channels; left > 0; left -= 4, scale += 16, out += 4) {
         const int32_t *x = vector;
         int32_t ab0 = 0, cd0 = 0, a0 = 0, c0 = 0;
         EK_LOOP_ONE
-        const int32_t doubled[4] = {ek_doubled_a(a0), ek_doubled_b(ab0, a0), ek_doubled_a(c0), ek_doubled_b(cd0, c0)};
-        for (int32_t i = 0; i < ek_min(left, 4); i++, scale += 4) {
-            const int32_t sum = ek_wrapping_add(scale[0], doubled[i]);
-            *out++ = m->rounds_once ? ek_scaled_once_s8_dsp(sum, scale[1], scale[2], scale[3])
-                                    : ek_scaled_s8_dsp(sum, scale[1], scale[2], scale[3]);
+        int8_t last[4];
+        int8_t *const to = left >= 4 ? out : last;
+        ek_store_one_s8_dsp(ek_doubled_a(a0), scale, once, to);
+        ek_store_one_s8_dsp(ek_doubled_b(ab0, a0), scale + 4, once, to + 1);
+        ek_store_one_s8_dsp(ek_doubled_a(c0), scale + 8, once, to + 2);
+        ek_store_one_s8_dsp(ek_doubled_b(cd0, c0), scale + 12, once, to + 3);
+        if (left < 4) {
+            memcpy(out, last, (size_t)left);
+            break;
         }
     }
 }

@@ -28,6 +28,8 @@ def conv_dsp(op: Op, layer: Linear, window: Window, geometry: dict[str, int]) ->
         {
             **geometry,
             "taps": taps,
+            "extent_y": window.rows.extent,
+            "extent_x": window.columns.extent,
             "is_pointwise": int(pointwise),
             "input_zero_point": layer.input_zero_point,
             **matrix,

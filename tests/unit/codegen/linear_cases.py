@@ -107,6 +107,14 @@ class Layers:
         shapes = ((1, *size, depth), (1, *kernel, channels), (1, *result, channels))
         self.add("DEPTHWISE_CONV_2D", shapes, kernel[0] * kernel[1], 3, depthMultiplier=multiplier, **options)
 
+    def depthwise_3x3(self) -> None:
+        same, channels = self.between(0, 1), self.between(1, 3) * 4
+        size = (self.between(3 - 2 * same, 7), self.between(3 - 2 * same, 30))
+        result = size if same else (size[0] - 2, size[1] - 2)
+        options = {"padding": 1 - same, "strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+        shapes = ((1, *size, channels), (1, 3, 3, channels), (1, *result, channels))
+        self.add("DEPTHWISE_CONV_2D", shapes, 9, 3, depthMultiplier=1, **options)
+
     def fully_connected(self) -> None:
         batches, depth, outputs = self.between(1, 3), self.between(1, 40), self.between(1, 13)
         self.add("FULLY_CONNECTED", ((batches, depth), (outputs, depth), (batches, outputs)), depth, 0)
