@@ -11,10 +11,9 @@ from pathlib import Path
 
 from edgekit.codegen.elf import Program, read_elf
 from edgekit.core.errors import ModelError
-from edgekit.core.toolchain import Core, Toolchain
+from edgekit.core.toolchain import Core, Toolchain, Wanted
 from edgekit.transports.firmware import library_of
 
-_BUILD_S = 300.0
 _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
 _CONSTANT = re.compile(r"ek_(\d+)_\w+?(\.\d+)?")
 """An array of layer N, as `emit` calls it; compilers may add a number to a static's name."""
@@ -56,7 +55,14 @@ def build_least(sources: Mapping[str, bytes], core: Core, optimize: str, compile
 
     `optimize` is the compiler's level, such as "-O2". Raises ModelError with the compiler's words where it fails.
     """
-    shown = [*compiler.options_of(core), optimize, "-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"]
+    shown = [
+        *compiler.options_of(core),
+        optimize,
+        "-ffp-contract=off",
+        "-ffunction-sections",
+        "-fdata-sections",
+        "-Wl,--gc-sections",
+    ]
     with tempfile.TemporaryDirectory(prefix="edgekit-fit-") as name:
         folder = Path(name)
         for path, data in sources.items():
@@ -65,8 +71,8 @@ def build_least(sources: Mapping[str, bytes], core: Core, optimize: str, compile
         with as_file(files("edgekit.codegen") / "minimal") as minimal:
             words: list[str | Path] = ["-std=c99", "-g", *shown, *_WARNINGS, "-I", folder]
             words += ["-T", minimal / "link.ld", minimal / "start.c", *sorted(folder.rglob("ek_*.c"))]
-            done = compiler.run([*words, *library_of(compiler), "-o", folder / "least.elf"], _BUILD_S)
-        done.require(f"{compiler.title} for {core.name}", ModelError)
+            words += [*library_of(compiler), "-o", folder / "least.elf"]
+            compiler.build(words, Wanted(core.name, ModelError))
         program = read_elf((folder / "least.elf").read_bytes())
     return _counted(program, compiler.title, " ".join(shown))
 

@@ -6,6 +6,7 @@ gcc comes with a C library (newlib); zig without one, so what it compiles must b
 from __future__ import annotations
 
 import enum
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -13,13 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.core import process
-from edgekit.core.errors import MissingError
+from edgekit.core.errors import EdgekitError, MissingError
 from edgekit.core.extras import installed
 
 GCC = "arm-none-eabi-gcc"
 GCC_COMMAND = "sudo apt install gcc-arm-none-eabi libnewlib-arm-none-eabi"
 ZIG_COMMAND = "pip install 'edgekit[zig]'"
+BUILD_S = 300.0
 _VERSION_S = 60.0
+_COMPLAINT = re.compile(r"^.*\b(?:error|undefined reference)\b.*$", re.MULTILINE)
 
 
 class Family(enum.Enum):
@@ -57,6 +60,15 @@ M55 = Core("Cortex-M55", ("-mcpu=cortex-m55", "-mfloat-abi=hard"), "cortex_m55+m
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is compiled, in words, and the error where it cannot be."""
+
+    what: str
+    error: type[EdgekitError]
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Toolchain:
     """A compiler that is here: how it is started, and its version."""
 
@@ -78,9 +90,14 @@ class Toolchain:
         own = ("-fno-sanitize=undefined", "-fno-unwind-tables")
         return ("-target", f"thumb-freestanding-{abi}", f"-mcpu={core.zig_cpu}", *own)
 
-    def run(self, options: Sequence[str | Path], timeout_s: float) -> process.Completed:
-        """Compile. What goes wrong is in the result."""
-        return process.run([*self.command, *options], timeout_s=timeout_s)
+    def build(self, options: Sequence[str | Path], wanted: Wanted, folder: Path | None = None) -> None:
+        """Compile, in `folder`. Raises the error of `wanted` with the compiler's first complaint where that fails."""
+        done = process.run([*self.command, *options], timeout_s=BUILD_S, cwd=folder)
+        what = f"{self.title} for {wanted.what}"
+        complaint = _COMPLAINT.search(done.stderr)
+        if done.ending is process.Ending.EXIT and done.exit_code and complaint:
+            raise wanted.error(f"{what} failed: {complaint[0].strip()[:300]}", wanted.hint)
+        done.require(what, wanted.error, wanted.hint)
 
 
 def find_toolchain() -> Toolchain:

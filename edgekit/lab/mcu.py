@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Self
 
 from edgekit.core.errors import DeviceError
-from edgekit.transports.firmware import Network, machine_named
+from edgekit.transports.firmware import machine_named
+from edgekit.transports.network_firmware import Network
 from edgekit.transports.qemu import end_group, qemu_words, start_qemu
 
 _START_S = 20.0

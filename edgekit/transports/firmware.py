@@ -1,19 +1,31 @@
-"""The firmware for the boards that QEMU emulates, with a network or without: built on first use, kept by content.
+"""The agent firmware for the boards that QEMU emulates: built on first use, kept by content.
 
 Machine facts: Arm AN385, AN386, AN500 and AN547 application notes and QEMU's hw/arm/mps2.c and mps2-tz.c.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.core.cache import Cache, default_cache_folder
 from edgekit.core.errors import DeviceError
-from edgekit.core.files import sha256_bytes, sha256_tree
-from edgekit.core.toolchain import M3, M4F, M7, M55, Core, Family, Toolchain, find_toolchain
+from edgekit.core.files import sha256_file, sha256_tree
+from edgekit.core.toolchain import (
+    M0PLUS,
+    M3,
+    M4,
+    M4F,
+    M7,
+    M7SP,
+    M33,
+    M55,
+    Core,
+    Family,
+    Toolchain,
+    Wanted,
+    find_toolchain,
+)
 
 SOURCES = Path(__file__).with_name("agent")
 FREESTANDING = SOURCES / "freestanding"
@@ -22,7 +34,7 @@ STORE_BYTES = 256 << 10
 LARGE_BYTES = 12 << 20
 """Room for a network's constants and arena."""
 STACK_BYTES = 16 << 10
-_BUILD_S = 120.0
+_EVERYWHERE = ("-std=c99", "-g", "-ffunction-sections", "-fdata-sections", "-ffp-contract=off")
 _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion")
 
 
@@ -79,6 +91,15 @@ MACHINES = (
 )
 
 
+def machine_with(core: Core) -> Machine | None:
+    """A machine that runs the instructions of `core`: its own, or a core that has them all; None where there is none.
+
+    A Cortex-M3 runs what a Cortex-M0+ does (Armv7-M contains Armv6-M), a Cortex-M55 what a Cortex-M33 does.
+    """
+    like = {M0PLUS: M3, M4: M4F, M7SP: M7, M33: M55}.get(core, core)
+    return next((machine for machine in MACHINES if machine.processor == like), None)
+
+
 def machine_named(name: str) -> Machine:
     """The machine called `name`. Raises DeviceError for one that the agent is not made for."""
     for machine in MACHINES:
@@ -88,125 +109,57 @@ def machine_named(name: str) -> Machine:
     raise DeviceError(f"qemu:{name}: there is no agent for the machine {name}", f"known: {known}")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Network:
-    """Generated C to put into a firmware.
-
-    Attributes:
-        name: what the firmware calls it.
-        digest: the start of the model's SHA-256, by which a host knows the network again.
-        files: name -> content of the sources and headers of the bundle's `c/`.
-        input_bytes: of all inputs together.
-        optimize: the compiler's level, such as "-O2".
-        by_layer: whether layers are counted, which costs a little between them.
-    """
-
-    name: str
-    digest: str
-    files: Mapping[str, bytes]
-    input_bytes: int
-    optimize: str = "-O2"
-    by_layer: bool = False
-
-    def key(self) -> dict[str, object]:
-        """What an image depends on."""
-        hashes = {name: sha256_bytes(data) for name, data in sorted(self.files.items())}
-        return {"files": hashes, "options": [self.name, self.digest, self.input_bytes, self.optimize, self.by_layer]}
-
-    def defines(self) -> dict[str, str]:
-        """Macros of the sources in `agent/model`."""
-        found = {
-            "MODEL_NAME": f'"{self.name}"',
-            "MODEL_DIGEST": f'"{self.digest}"',
-            "MODEL_INPUT_BYTES": f"{self.input_bytes}u",
-        }
-        return found | ({"EK_LAYER_HOOK": "1"} if self.by_layer else {})
-
-
 def agent_image(machine: Machine, cache: Cache | None = None) -> Path:
     """The ELF file of the agent for `machine`, from the cache or built now.
 
     Raises MissingError where the cross compiler is missing, DeviceError where it fails.
     """
-    return _image(machine, None, cache)
-
-
-def network_image(machine: Machine, network: Network, cache: Cache | None = None) -> Path:
-    """The ELF file of the agent with a network in it. Errors as `agent_image`."""
-    return _image(machine, network, cache)
-
-
-def _image(machine: Machine, network: Network | None, cache: Cache | None) -> Path:
     compiler = find_toolchain()
-    options = _options(machine, compiler)
-    key = {
-        "machine": repr(machine),
-        "sources": sha256_tree(SOURCES),
-        "compiler": compiler.title,
-        "options": options,
-        "network": network.key() if network else None,
-    }
-    store = cache or Cache(default_cache_folder())
-    work = _Build(compiler, machine, network)
-    return store.get("mcu-agent", key, work.make) / "agent.elf"
+    objects = agent_objects(machine, compiler, cache)
 
-
-@dataclass(frozen=True, slots=True)
-class _Build:
-    compiler: Toolchain
-    machine: Machine
-    network: Network | None
-
-    def make(self, folder: Path) -> None:
-        """Compile and link, from sources that are gone afterwards."""
-        sources, script = sorted(SOURCES.glob("*.c")), SOURCES / "link.ld"
-        words: list[str | Path] = [*_options(self.machine, self.compiler, self.network is not None)]
-        if self.network is not None:
-            script = SOURCES / "model" / "link.ld"
-            sources += sorted((SOURCES / "model").glob("*.c"))
-            for name, data in self.network.files.items():
-                (folder / "c" / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / "c" / name).write_bytes(data)
-            sources += sorted((folder / "c").rglob("ek_*.c"))
-            words += [self.network.optimize, "-I", SOURCES, "-I", folder / "c"]
-            words += [f"-D{name}={value}" for name, value in self.network.defines().items()]
+    def make(folder: Path) -> None:
         placed = folder / "placed.ld"
-        placed.write_text(_memory(self.machine) + script.read_text())
-        words += ["-T", placed, *sources, *library_of(self.compiler), "-o", folder / "agent.elf"]
-        done = self.compiler.run(words, _BUILD_S)
-        hint = "Is libnewlib-arm-none-eabi installed?" if self.compiler.family is Family.GCC else ""
-        done.require(f"{self.compiler.title} for {self.machine.name}", DeviceError, hint)
+        placed.write_text(memory_of(machine) + (SOURCES / "link.ld").read_text())
+        link(compiler, machine.processor, placed, objects, folder / "agent.elf")
         placed.unlink()
-        shutil.rmtree(folder / "c", ignore_errors=True)
+
+    key = {"objects": [sha256_file(path) for path in objects], "memory": memory_of(machine), **_key(machine, compiler)}
+    return (cache or Cache(default_cache_folder())).get("mcu-agent", key, make) / "agent.elf"
+
+
+def agent_objects(machine: Machine, compiler: Toolchain, cache: Cache | None = None) -> list[Path]:
+    """The agent's compiled files, with the C library where the compiler has none. Errors as `agent_image`."""
+    sources = sorted(SOURCES.glob("*.c")) + sorted((SOURCES / "model").glob("counter*.c"))
+    options = [*_options(machine), "-I", str(SOURCES)]
+
+    def make(folder: Path) -> None:
+        compile_into(folder, compiler, machine.processor, [*options, *map(str, sources)])
+
+    key = {**_key(machine, compiler), "options": _options(machine)}
+    folder = (cache or Cache(default_cache_folder())).get("mcu-objects", key, make)
+    return sorted(folder.glob("*.o"))
+
+
+def compile_into(folder: Path, compiler: Toolchain, core: Core, words: list[str]) -> None:
+    """Compile C files, each to an object in `folder`. Raises DeviceError with the compiler's first complaint."""
+    options = [*compiler.options_of(core), *_EVERYWHERE, *_WARNINGS, *_headers(compiler), *words]
+    compiler.build([*options, "-c"], Wanted(core.name, DeviceError, _hint(compiler)), folder)
+
+
+def link(compiler: Toolchain, core: Core, script: Path, objects: list[Path], target: Path) -> None:
+    """Link a program. Raises DeviceError with the linker's first complaint."""
+    words: list[str | Path] = [*compiler.options_of(core), *_EVERYWHERE, "-Wl,--gc-sections", "-T", script, *objects]
+    compiler.build([*words, *library_of(compiler), "-o", target], Wanted(core.name, DeviceError, _hint(compiler)))
 
 
 def library_of(compiler: Toolchain) -> tuple[str | Path, ...]:
     """The C library: the compiler's own, or ours where it has none. To stand behind the sources."""
     if compiler.family is Family.GCC:
         return ("-nostartfiles", "--specs=nosys.specs", "-lm")
-    return ("-I", FREESTANDING, FREESTANDING / "library.c")
+    return (*_headers(compiler), FREESTANDING / "library.c")
 
 
-def _options(machine: Machine, compiler: Toolchain, counting: bool = False) -> list[str]:
-    defines = {
-        "BOARD_NAME": f'"{machine.name}"',
-        "BOARD_EMULATED": '"qemu-system-arm"',
-        "BOARD_HZ": f"{machine.hz}u",
-        "UART_BASE": f"{machine.uart_at:#x}u",
-        "UART_IRQ": f"{machine.uart_irq}u",
-        "HOST_GONE_US": "0xFFFFFFFFu" if counting else "30000000u",
-    }
-    if machine.counter_at:
-        defines["SYSTEM_COUNTER_BASE"] = f"{machine.counter_at:#x}u"
-    return [
-        *("-std=c99", "-O2", "-g", *compiler.options_of(machine.processor), *_WARNINGS),
-        *("-ffunction-sections", "-fdata-sections"),
-        *(f"-D{name}={value}" for name, value in defines.items()),
-        "-Wl,--gc-sections",
-    ]
-
-
-def _memory(machine: Machine) -> str:
+def memory_of(machine: Machine) -> str:
     """Where everything lies, as the linker's scripts want it."""
     symbols = {
         "code_at": machine.code_at,
@@ -220,3 +173,28 @@ def _memory(machine: Machine) -> str:
         "program_stack_size": STACK_BYTES,
     }
     return "".join(f"{name} = {value:#x};\n" for name, value in symbols.items())
+
+
+def _key(machine: Machine, compiler: Toolchain) -> dict[str, object]:
+    return {"machine": repr(machine), "sources": sha256_tree(SOURCES), "compiler": compiler.title}
+
+
+def _headers(compiler: Toolchain) -> tuple[str, ...]:
+    return () if compiler.family is Family.GCC else ("-I", str(FREESTANDING))
+
+
+def _hint(compiler: Toolchain) -> str:
+    return "Is libnewlib-arm-none-eabi installed?" if compiler.family is Family.GCC else ""
+
+
+def _options(machine: Machine) -> list[str]:
+    defines = {
+        "BOARD_NAME": f'"{machine.name}"',
+        "BOARD_EMULATED": '"qemu-system-arm"',
+        "BOARD_HZ": f"{machine.hz}u",
+        "UART_BASE": f"{machine.uart_at:#x}u",
+        "UART_IRQ": f"{machine.uart_irq}u",
+    }
+    if machine.counter_at:
+        defines["SYSTEM_COUNTER_BASE"] = f"{machine.counter_at:#x}u"
+    return ["-O2", *(f"-D{name}={value}" for name, value in defines.items())]

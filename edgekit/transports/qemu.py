@@ -17,8 +17,9 @@ from edgekit.core import process
 from edgekit.core.errors import DeviceError, MissingError
 from edgekit.core.toolchain import Family, command_of
 from edgekit.transports.base import Found
-from edgekit.transports.firmware import MACHINES, Machine, Network, agent_image, machine_named, network_image
+from edgekit.transports.firmware import MACHINES, Machine, agent_image, machine_named
 from edgekit.transports.framed import FramedTransport, Patience
+from edgekit.transports.network_firmware import Network, network_image
 from edgekit.transports.uri import DeviceUri
 
 PROGRAM = "qemu-system-arm"

@@ -139,8 +139,9 @@ int machine_run(machine_program program, int argc, char **argv) {
   return left_with;
 }
 
-/* On the main stack again: back to machine_run. */
+/* On the main stack again: back to machine_run. The program may have had interrupts off. */
 __attribute__((used)) void machine_resume(int code) {
+  __asm__ volatile("cpsie i");
   left_with = code;
   longjmp(home, 1);
 }
