@@ -24,10 +24,10 @@ def pack_stage(job: Job, result: Artifact, golden: tuple[Golden, GoldenSpec] | N
     request = job.request
     pack = PackJob(job.source.name, result.model, result.data, job.target, request.optimize, request.rounding, samples)
     parts = PACKERS.load(job.target.kind.value)(pack)
-    return tuple(_checked(part, pack, golden) if part.folder == FOLDER and part.files else part for part in parts)
+    return tuple(checked(part, pack, golden) if part.folder == FOLDER and part.files else part for part in parts)
 
 
-def _checked(part: Part, pack: PackJob, golden: tuple[Golden, GoldenSpec] | None) -> Part:
+def checked(part: Part, pack: PackJob, golden: tuple[Golden, GoldenSpec] | None) -> Part:
     """The C with what this machine says of it: nothing leaves that gives other outputs than the golden ones."""
     if golden is None:
         return _with_check(part, {"state": NOT_CHECKED}, f"{NOT_CHECKED}: there are no golden samples")

@@ -96,7 +96,7 @@ def header(model: bytes, name: str = "edgekit_model") -> str:
 def array(model: bytes, name: str = "edgekit_model", header_name: str = "model.h") -> str:
     """The array `name`, aligned to 16 bytes: TFLM reads weights in place, and the format promises that alignment."""
     lines = [model[i : i + _BYTES_PER_LINE] for i in range(0, len(model), _BYTES_PER_LINE)]
-    body = "\n".join("    " + " ".join(f"0x{byte:02x}," for byte in line) for line in lines)
+    body = "\n".join(f"    0x{line.hex(' ').replace(' ', ', 0x')}," for line in lines)
     return (
         f'#include "{header_name}"\n\n#include <stdalign.h>\n\n'
         f"alignas(16) const unsigned char {name}[{name.upper()}_SIZE] = {{\n{body}\n}};\n"

@@ -155,7 +155,7 @@ def _golden(project: Project) -> str:
 
 def _bytes(name: str, data: bytes) -> str:
     lines = (data[i : i + _PER_LINE] for i in range(0, len(data), _PER_LINE))
-    body = "".join("    " + " ".join(f"0x{byte:02x}," for byte in line) + "\n" for line in lines)
+    body = "".join(f"    0x{line.hex(' ').replace(' ', ', 0x')},\n" for line in lines)
     return f"static const unsigned char {name}[{len(data)}] = {{\n{body}}};\n\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 KIB = 1024
+GIB = KIB**3
 _FACTORS = {"B": 1, "KIB": KIB, "MIB": KIB**2, "GIB": KIB**3, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 
 

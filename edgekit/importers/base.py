@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from edgekit.core.errors import ModelError, UsageError
 from edgekit.core.files import sha256_path
 from edgekit.core.progress import Progress
+from edgekit.core.units import GIB
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     Feed = Mapping[str, NDArray[np.generic]]
 
+_GIANT_BYTES = 2 * GIB
 MAX_RELATIVE_DIFFERENCE = 1e-3
 """Largest difference from the source framework, of the output's range, that an import may show. Sums in another order
 cost float32 1e-7 to 1e-5 on real models; a wrong padding, layout or weight costs 1e-2 and more."""
@@ -149,6 +151,7 @@ def accept(data: bytes, path: Path) -> tuple[Model, tuple[str, ...]]:
     refuse_custom_operators(source, path)
     model = with_signature(with_builtin_codes(source))
     check(model)
+    refuse_giant_activations(model, path)
     notes = () if source.signatures else ("the file had no signature; one was made from its inputs and outputs",)
     return model, notes
 
@@ -164,6 +167,17 @@ def refuse_custom_operators(model: Model, path: Path) -> None:
         f"{path} needs {', '.join(names)}, which no TFLite runtime has: the kernels are in {owner}",
         "rewrite that part of the model with plain operators and export it again",
     )
+
+
+def refuse_giant_activations(model: Model, path: Path) -> None:
+    """Raises ModelError for an activation that no device has room for, before a runtime here tries to make it."""
+    for tensor in (tensor for graph in model.graphs for tensor in graph.tensors if not tensor.is_constant):
+        if tensor.nbytes >= _GIANT_BYTES:
+            raise ModelError(
+                f"{path}: the activation '{tensor.name}' of shape {list(tensor.shape)} takes "
+                f"{tensor.nbytes / GIB:.1f} GiB, and no device that edgekit builds for has room for it",
+                "export the model with a smaller input, or fix a dynamic one with --input-shape",
+            )
 
 
 def source_sha256(path: Path) -> str:

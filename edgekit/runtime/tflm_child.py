@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from edgekit.core.errors import ModelError
+from edgekit.core.extras import require
 
 _SOURCE_FILE = re.compile(r"^\S+\.(cc|h)\S* ")
 _STEP_BYTES = 16
@@ -65,9 +66,8 @@ def refusal(model: bytes, arena_bytes: int) -> str | None:
 
 def interpreter(model: bytes, arena_bytes: int) -> Any:
     """TFLM with all of its operators, tensors allocated."""
-    from tflite_micro import runtime
-
-    return runtime.Interpreter.from_bytes(model, arena_size=arena_bytes)
+    micro = require("tflite_micro", "tflm")  # here, in a child: it may abort
+    return micro.runtime.Interpreter.from_bytes(model, arena_size=arena_bytes)
 
 
 def run(model: bytes, arena_bytes: int, inputs: list[np.ndarray]) -> list[np.ndarray]:
