@@ -17,10 +17,13 @@ from edgekit.codegen.plan.task import Task, streamed_task, task_of
 from edgekit.codegen.plan.views import Shared
 from edgekit.graph.model import Tensor
 
-_STRIPS = ((1, 0), (1, 2), (2, 0), (2, 4), (4, 0), (4, 8), (8, 0))
+STRIPS = ((1, 0), (1, 2), (2, 0), (2, 4), (4, 0), (4, 8), (8, 0))
 """Rows of a turn, and spare rows of a buffer, that are tried."""
 _MOST_CALLS = 24
-_MOST_SEGMENTS = 500
+_MOST_TURNS = 60_000
+"""So many turns are played to find out, once in strips of one row, once in others."""
+_HOT = 1.01
+"""Above what cannot be lowered by more than this, a call is worth streaming."""
 _CUTS = 5
 """So many ways to cut are handed on to be placed."""
 _MOVED_BYTE, _TURN = 1.0, 250.0
@@ -104,13 +107,29 @@ class Segments:
                 self.readers.setdefault(source, []).append(i)
 
     def all(self) -> list[Segment]:
-        """Single calls, and streams over one that stands above what no stream can lower."""
+        """Single calls, and streams over one that stands above what no stream can lower, as far as there is time."""
         singles = self.single()
-        floor = max((s.peak_bytes for s in singles if self.calls[s.first].rows is None), default=0)
-        hot = [s.peak_bytes > floor for s in singles]
-        spans = [(i, k) for i, k in self.spans() if any(hot[i : k + 1])]
-        spans.sort(key=lambda span: span[1] - span[0])
-        return singles + [s for i, k in spans[:_MOST_SEGMENTS] for s in self.streams(i, k)]
+        fixed = [s.peak_bytes for s in singles if not can_stream(self.calls[s.first])]
+        fixed += [self.shared.root_bytes[self.shared.places[t].root] for t in (*self.inputs, *self.outputs)]
+        hot = [s.peak_bytes > _HOT * max(fixed, default=0) for s in singles]
+        most = max((s.peak_bytes for s in singles), default=0)
+        spans = [span for span in self.spans() if any(hot[span[0] : span[1] + 1])]
+        first = self._tried([(*span, *STRIPS[0]) for span in sorted(spans, key=lambda s: s[1] - s[0])])
+        useful = sorted((s for s in first if s.peak_bytes < most), key=lambda s: s.peak_bytes)
+        return singles + first + self._tried([(s.first, s.last, *way) for s in useful for way in STRIPS[1:]])
+
+    def _tried(self, ways: Sequence[tuple[int, int, int, int]]) -> list[Segment]:
+        """Streams of (first call, last call, strip, spare), until so many turns have been played."""
+        found: list[Segment] = []
+        turns = 0
+        for first, last, strip, spare in ways:
+            if turns > _MOST_TURNS:
+                break
+            segment = self.streamed(first, last, strip, spare)
+            turns += len(segment.task.stream.turns) if segment.task.stream else 0
+            if is_tabled(segment.task.stream):
+                found.append(segment)
+        return found
 
     def single(self) -> list[Segment]:
         """Each call by itself."""
@@ -135,12 +154,11 @@ class Segments:
         alone = len(self.shared.root_tensors[root]) == 1
         return alone and tensor not in self.outputs and bool(readers) and readers[-1] <= last
 
-    def streams(self, first: int, last: int) -> Iterator[Segment]:
-        """Ways to stream these calls."""
-        for strip, spare in _STRIPS:
-            made = stream(self.calls[first : last + 1], strip, spare)
-            task = streamed_task(made)
-            yield Segment(first, last, task, self._peak(first, last, task), _cost(made))
+    def streamed(self, first: int, last: int, strip: int, spare: int) -> Segment:
+        """These calls as a stream."""
+        made = stream(self.calls[first : last + 1], strip, spare)
+        task = streamed_task(made)
+        return Segment(first, last, task, self._peak(first, last, task), _cost(made))
 
     def _peak(self, first: int, last: int, task: Task) -> int:
         tasks = [*self.tasks[:first], task, *self.tasks[last + 1 :]]
@@ -154,6 +172,11 @@ def can_stream(call: Call) -> bool:
     tensors = (*call.inputs, *call.outputs)
     whole = all(len(t.shape) == 4 and t.shape[0] == 1 for t in tensors)
     return whole and len({height(t) for t in call.inputs}) == 1
+
+
+def is_tabled(made: Stream | None) -> bool:
+    """Its turns fit the table in C, whose numbers have a byte."""
+    return made is not None and len(made.calls) < 256 and all(turn.drop < 256 for turn in made.turns)
 
 
 def _cost(made: Stream) -> float:

@@ -68,67 +68,62 @@ def height(tensor: Tensor) -> int:
     return tensor.shape[1]
 
 
-def rows_read(call: Call, first: int, count: int) -> tuple[int, int]:
-    """The rows [begin, end) of its inputs that a call needs for `count` rows of its output from `first`."""
+def first_row_read(call: Call, row: int) -> int:
+    """The first row of its inputs that a call needs for a row of its output."""
     rows = call.rows or Rows()
-    begin = max(0, first * rows.stride - rows.before)
-    end = (first + count - 1) * rows.stride - rows.before + rows.extent
-    most = height(call.inputs[0])
-    return min(begin, most), max(0, min(end, most))
+    return min(max(0, row * rows.stride - rows.before), height(call.inputs[0]))
 
 
 class _Run:
     """Plays the stream: who has computed how many rows, and which rows buffers hold."""
 
     def __init__(self, calls: Sequence[Call], strip: int, room: Sequence[int] | None) -> None:
-        self.calls, self.strip, self.room = calls, strip, room
-        self.maker = {call.outputs[0]: i for i, call in enumerate(calls)}
-        self.readers: list[list[int]] = [[] for _ in calls]
-        for i, call in enumerate(calls):
-            for source in dict.fromkeys(call.inputs):
-                if source in self.maker:
-                    self.readers[self.maker[source]].append(i)
+        self.strip, self.room = strip, room
+        maker = {call.outputs[0]: i for i, call in enumerate(calls)}
+        self.makers = [[maker[t] for t in dict.fromkeys(call.inputs) if t in maker] for call in calls]
+        self.readers = [[i for i, makers in enumerate(self.makers) if k in makers] for k in range(len(calls))]
+        self.rows = [call.rows or Rows() for call in calls]
+        self.rows_in = [height(call.inputs[0]) for call in calls]
+        self.rows_out = [height(call.outputs[0]) for call in calls]
         self.done = [0] * len(calls)
         self.base = [0] * len(calls)
         self.most = [0] * len(calls)
+        self.moved = [0] * len(calls)
         self.turns: list[Turn] = []
-        self.moved_bytes = 0
 
     def play(self) -> None:
-        last = len(self.calls) - 1
-        while self.done[last] < height(self.calls[last].outputs[0]):
+        last = len(self.done) - 1
+        while self.done[last] < self.rows_out[last]:
             self._take(last)
 
     def _take(self, i: int) -> None:
         """One turn of call i, after those that it needs."""
-        call = self.calls[i]
-        count = min(self.strip, height(call.outputs[0]) - self.done[i])
-        for source in dict.fromkeys(call.inputs):
-            maker = self.maker.get(source)
-            while maker is not None and self.done[maker] < rows_read(call, self.done[i], count)[1]:
+        count = min(self.strip, self.rows_out[i] - self.done[i])
+        rows = self.rows[i]
+        end = min((self.done[i] + count - 1) * rows.stride - rows.before + rows.extent, self.rows_in[i])
+        for maker in self.makers[i]:
+            while self.done[maker] < end:
                 self._take(maker)
-        self._make_room(i, count)
+        self._make_room(i, self.done[i] + count)
         self.done[i] += count
 
-    def _make_room(self, i: int, count: int) -> None:
-        needed = min((self._next_row(reader) for reader in self.readers[i]), default=0)
-        end = self.done[i] + count
+    def _make_room(self, i: int, end: int) -> None:
         drop = 0
         if self.readers[i] and (self.room is None or end - self.base[i] > self.room[i]):
+            needed = min(self._next_row(reader) for reader in self.readers[i])
             drop = max(0, min(needed, self.done[i]) - self.base[i])
-        self.base[i] += drop
-        self.most[i] = max(self.most[i], end - self.base[i])
         if drop:
-            output = self.calls[i].outputs[0]
-            self.moved_bytes += (self.done[i] - self.base[i]) * (output.nbytes // height(output))
+            self.base[i] += drop
+            self.moved[i] += self.done[i] - self.base[i]
+        self.most[i] = max(self.most[i], end - self.base[i])
         self.turns.append(Turn(i, drop))
 
     def _next_row(self, reader: int) -> int:
         """The first row that a reader still needs."""
-        call = self.calls[reader]
-        if self.done[reader] >= height(call.outputs[0]):
-            return height(call.inputs[0])
-        return rows_read(call, self.done[reader], 1)[0]
+        done, rows = self.done[reader], self.rows[reader]
+        if done >= self.rows_out[reader]:
+            return self.rows_in[reader]
+        return min(max(0, done * rows.stride - rows.before), self.rows_in[reader])
 
 
 def stream(calls: tuple[Call, ...], strip: int, spare: int = 0) -> Stream:
@@ -141,8 +136,9 @@ def stream(calls: tuple[Call, ...], strip: int, spare: int = 0) -> Stream:
     made = {call.outputs[0] for call in calls}
     inputs = tuple(dict.fromkeys(t for call in calls for t in call.inputs if t not in made))
     lines = tuple(Lines(call.outputs[0], run.most[i]) for i, call in enumerate(calls[:-1]))
+    moved_bytes = sum(rows * line.row_bytes for rows, line in zip(run.moved, lines, strict=False))
     ahead = tuple(_ahead(calls, run.turns, strip, source) for source in inputs)
-    return Stream(calls, inputs, ahead, strip, lines, tuple(run.turns), run.moved_bytes)
+    return Stream(calls, inputs, ahead, strip, lines, tuple(run.turns), moved_bytes)
 
 
 def _room(rows: int, strip: int, spare: int, call: Call) -> int:
@@ -158,16 +154,16 @@ def _ahead(calls: tuple[Call, ...], turns: Sequence[Turn], strip: int, source: T
     if None in own:
         return None
     least = max([0, *(a for a in own if a is not None)])
-    row_bytes = source.nbytes // height(source)
+    row_bytes, row_out_bytes = source.nbytes // height(source), output.nbytes // height(output)
+    reads = [source in call.inputs for call in calls]
     taken = [sum(turn.call == i for turn in turns) for i in range(len(calls))]
     done = [min(strip * count, height(call.outputs[0])) for count, call in zip(taken, calls, strict=True)]
     first_needed: int | None = None
     for turn in reversed(turns):
-        call = calls[turn.call]
         if turn.call == last and first_needed is not None:
-            least = max(least, done[last] * (output.nbytes // height(output)) - first_needed * row_bytes)
+            least = max(least, done[last] * row_out_bytes - first_needed * row_bytes)
         done[turn.call] -= (done[turn.call] - 1) % strip + 1
-        if turn.call != last and source in call.inputs:
-            begin = rows_read(call, done[turn.call], 1)[0]
+        if turn.call != last and reads[turn.call]:
+            begin = first_row_read(calls[turn.call], done[turn.call])
             first_needed = begin if first_needed is None else min(begin, first_needed)
     return least

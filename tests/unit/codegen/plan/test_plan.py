@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from edgekit.codegen.call import Build, Call, Optimize, Rows, Settings, View
 from edgekit.codegen.plan.plan import plan, planned
-from edgekit.codegen.plan.segment import Segments
+from edgekit.codegen.plan.segment import STRIPS, Segments
 from edgekit.codegen.plan.views import shared_memory
 from edgekit.core.errors import ModelError
 from edgekit.graph.model import Graph, Op
@@ -186,7 +186,9 @@ def test_any_stream_computes_every_row_once(net: Network, data: st.DataObject) -
     except ModelError:
         return
     segments = Segments(shared, graph.inputs, graph.outputs)
-    choices = segments.single() + [s for first, last in segments.spans() for s in segments.streams(first, last)]
+    choices = segments.single() + [
+        s for first, last in segments.spans() for strip in STRIPS for s in [segments.streamed(first, last, *strip)]
+    ]
     tasks = []
     i = 0
     while i < len(shared.calls):

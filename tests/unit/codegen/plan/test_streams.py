@@ -10,7 +10,7 @@ import pytest
 from edgekit.codegen.call import Build, Optimize, Settings
 from edgekit.codegen.generate import calls_of, generate, the_graph, written
 from edgekit.codegen.plan.plan import plan, planned
-from edgekit.codegen.plan.segment import Segments
+from edgekit.codegen.plan.segment import STRIPS, Segments
 from edgekit.codegen.plan.views import shared_memory
 from edgekit.graph.codec import read
 from tests.shared_data import shared
@@ -31,8 +31,7 @@ def assert_streamed_exactly(content: bytes, settings: Settings, folder: Path, se
     while i < len(memory.calls):
         ends = [last for first, last in segments.spans() if first == i]
         if ends:
-            ways = list(segments.streams(i, ends[int(rng.integers(len(ends)))]))
-            segment = ways[int(rng.integers(len(ways)))]
+            segment = segments.streamed(i, ends[int(rng.integers(len(ends)))], *STRIPS[int(rng.integers(len(STRIPS)))])
         else:
             segment = segments.single()[i]
         tasks.append(segment.task)
