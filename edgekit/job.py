@@ -21,6 +21,7 @@ from edgekit.goal import Goal
 from edgekit.graph.codec import read
 from edgekit.graph.model import Model
 from edgekit.importers.base import ImportOptions, ImportReport
+from edgekit.measure.fit import Fit
 from edgekit.measure.fleet import FleetLines
 from edgekit.measure.gates import Gate, describe, failed_gates
 from edgekit.measure.measurement import Measurement
@@ -174,6 +175,7 @@ class Draft:
     layers: Comparison | None
     goals: tuple[Gate, ...] = ()
     parts: tuple[Part, ...] = ()
+    fit: Fit | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

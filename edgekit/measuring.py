@@ -14,8 +14,9 @@ from edgekit.core.progress import Progress
 from edgekit.job import Draft, Measured, Workshop
 from edgekit.measure.check import check_bundle
 from edgekit.measure.evaluation import EvaluationSamples, device_drop
+from edgekit.measure.fit import Fit
 from edgekit.measure.fleet import FleetJob, OneLine, on_fleet
-from edgekit.measure.gates import Gate, evaluate_gates
+from edgekit.measure.gates import Gate, evaluate_gates, gate_between, with_remedies
 from edgekit.measure.measurement import Measurement
 from edgekit.measure.options import CheckOptions
 from edgekit.report.words import cost_words
@@ -125,11 +126,13 @@ def gate_stage(draft: Draft, measurements: tuple[Measurement, ...]) -> tuple[Gat
     values: dict[str, float | None] = {"model_kib": kib_of(len(draft.content.model))}
     values["accuracy_drop"] = verification.drop_points if verification else None
     notes: dict[str, str] = {}
+    if draft.fit is not None:
+        values, notes = values | draft.fit.gate_values(), notes | draft.fit.gate_notes()
     launches_ms: tuple[float, ...] = ()
     real = [m for m in measurements if request.accept_emulated or not m.conditions.emulated]
     for measurement in measurements:  # an emulated device computes what a real one does
         drop = device_drop(verification, measurement.task)
-        if drop is not None and (not notes or _is_worse(drop, values["accuracy_drop"])):
+        if drop is not None and ("accuracy_drop" not in notes or _is_worse(drop, values["accuracy_drop"])):
             values["accuracy_drop"], notes["accuracy_drop"] = drop, f"measured on {measurement.device}"
     if request.devices or target.kind is Kind.LOCAL:
         for measurement in real or measurements:
@@ -138,7 +141,20 @@ def gate_stage(draft: Draft, measurements: tuple[Measurement, ...]) -> tuple[Gat
             launches_ms = measurement.launches_ms() if "latency_p90_ms" in worse else launches_ms
             notes |= {k: v for k, v in measurement.gate_notes().items() if k in worse}
     emulated = measurements[0].conditions.emulated if measurements and not real else ""
-    return evaluate_gates(target.budget.merge(request.budgets), values, notes, emulated, launches_ms)
+    gates = evaluate_gates(target.budget.merge(request.budgets), values, notes, emulated, launches_ms)
+    return _with_fit(gates, draft.fit) if draft.fit is not None else gates
+
+
+def _with_fit(gates: tuple[Gate, ...], fit: Fit) -> tuple[Gate, ...]:
+    """The gates with what would mend them, and a time that nobody measured held between its bounds."""
+    time = fit.time
+    timed = tuple(
+        gate_between(g.key, g.limit, time.low_ms, time.high_ms, time.how)
+        if time is not None and g.key == "latency_p90_ms" and g.value is None
+        else g
+        for g in gates
+    )
+    return with_remedies(timed, fit.remedies())
 
 
 def _is_worse(value: float | None, than: float | None) -> bool:

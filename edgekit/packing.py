@@ -23,8 +23,12 @@ def pack_stage(job: Job, result: Artifact, golden: tuple[Golden, GoldenSpec] | N
     samples = golden[0] if golden else None
     request = job.request
     pack = PackJob(job.source.name, result.model, result.data, job.target, request.optimize, request.rounding, samples)
-    parts = PACKERS.load(job.target.kind.value)(pack)
-    return tuple(checked(part, pack, golden) if part.folder == FOLDER and part.files else part for part in parts)
+    job.workshop.progress.start(f"pack for {job.target.name}", None)
+    try:
+        parts = PACKERS.load(job.target.kind.value)(pack)
+        return tuple(checked(part, pack, golden) if part.folder == FOLDER and part.files else part for part in parts)
+    finally:
+        job.workshop.progress.finish()
 
 
 def checked(part: Part, pack: PackJob, golden: tuple[Golden, GoldenSpec] | None) -> Part:

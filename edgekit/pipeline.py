@@ -33,6 +33,7 @@ from edgekit.core.errors import EdgekitError
 from edgekit.core.files import write_atomic
 from edgekit.data.dataset import Dataset, open_dataset
 from edgekit.data.feed import Binding, bind
+from edgekit.fitting import fit_part, fit_stage
 from edgekit.graph.codec import write
 from edgekit.importers.base import ImportReport, source_sha256
 from edgekit.importers.registry import import_model
@@ -129,8 +130,12 @@ def draft_for_target(job: Job) -> Draft:
     golden = job.once.get(f"golden {_rounding(job).value}", result, lambda: golden_stage(job, result))
     layers = job.once.get("layers", result, lambda: layer_stage(job, result))
     parts = pack_stage(job, result, golden)
+    fit = fit_stage(job, result, golden[0] if golden else None, parts)
+    parts = (*parts, fit_part(job, fit)) if fit else parts
     content = _with_parts(_content(job, result, verification, golden), parts)
-    return Draft(job, result, content, found.steps, verification, layers, found.goals, parts)
+    if fit is not None:
+        content = replace(content, details={**content.details, "fit": fit.record()})
+    return Draft(job, result, content, found.steps, verification, layers, found.goals, parts, fit)
 
 
 def bundle_for_target(draft: Draft, measured: Measured) -> TargetResult:

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "edgekit"
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"cli"}),
     frozenset({"pipeline"}),
-    frozenset({"apart", "compressing", "measuring", "packing"}),
+    frozenset({"apart", "compressing", "fitting", "measuring", "packing"}),
     frozenset({"job"}),
     frozenset({"goal"}),
     frozenset({"recipe"}),

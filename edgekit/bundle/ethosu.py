@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 from edgekit.bundle.packed import PackJob, Part, in_folder, sentence
-from edgekit.bundle.tflm import array, header
+from edgekit.bundle.tflm import array, header, op_resolver, operators
 from edgekit.core.errors import EdgekitError, MissingError, ModelError
 from edgekit.core.extras import installed
 from edgekit.core.process import Completed, run
@@ -77,7 +77,10 @@ def unit_of(target: Target) -> Accelerator | None:
 
 
 def pack_ethosu(job: PackJob, unit: Accelerator) -> Part:
-    """`ethosu/model_vela.tflite` and the same as a C array; without Vela the sentence on how to get it."""
+    """`ethosu/`: the compiled model, the same as a C array, and the operators that TFLM needs for it.
+
+    Without Vela, the sentence on how to get it.
+    """
     title = f"{unit.name} ({unit.config})"
     try:
         vela = compile_for(job.data, unit)
@@ -89,8 +92,14 @@ def pack_ethosu(job: PackJob, unit: Accelerator) -> Part:
         "model_vela.tflite": vela.model,
         "model_vela.h": header(vela.model, "edgekit_model_vela").encode(),
         "model_vela.c": array(vela.model, "edgekit_model_vela", "model_vela.h").encode(),
+        "op_resolver.h": op_resolver((*operators(read(vela.model)), *_npu(vela))).encode(),
     }
     return Part(FOLDER, title, in_folder(FOLDER, files), _record(unit, vela), _facts(vela), _notes(vela))
+
+
+def _npu(vela: Vela) -> tuple[str, ...]:
+    """The accelerator's operator, where Vela put anything there: TFLM registers it with AddEthosU()."""
+    return ("ETHOS_U",) if any(op.custom_name == _CUSTOM for op in read(vela.model).ops()) else ()
 
 
 def compile_for(model: bytes, unit: Accelerator) -> Vela:

@@ -53,8 +53,9 @@ def pack_c(job: PackJob) -> Part:
     )
     files = in_folder(FOLDER, {**generated.files, **project_files(project)})
     picture = picture_of(generated.plan)
+    layers = tuple(f"{call.op.label} {call.op.name}" for call in generated.plan.calls)
     record = {**_record(generated, settings), "arena": to_record(picture)}
-    return Part(FOLDER, _TITLE, files, record, _facts(generated, settings), picture=picture)
+    return Part(FOLDER, _TITLE, files, record, _facts(generated, settings), layers=layers, picture=picture)
 
 
 def sources(parts: tuple[Part, ...]) -> dict[str, bytes]:

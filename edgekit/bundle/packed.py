@@ -54,6 +54,7 @@ class Part:
         record: its numbers, for the manifest's details.
         facts: the same for people, label and words.
         notes: what is missing or must be known, a sentence each.
+        layers: `CONV_2D the/name` of each layer of the generated C, in the order in which they run.
         picture: the arena of the generated C over time, for the report to draw.
         error: why the part is not there, where the target is little without it: the bundle is kept, the build fails.
     """
@@ -64,6 +65,7 @@ class Part:
     record: JsonObject = field(default_factory=dict)
     facts: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
     picture: ArenaPicture | None = None
     error: EdgekitError | None = None
 

@@ -13,7 +13,7 @@ import click
 from edgekit.cli.progress import TerminalProgress
 
 CORE = ("click", "numpy", "flatbuffers", "tqdm", "ai-edge-litert", "litert-quantizer")
-PACKAGE_OF = {"PIL": "pillow"}
+PACKAGE_OF = {"PIL": "pillow", "ethosu": "ethos-u-vela"}
 
 
 @click.command()

@@ -93,7 +93,8 @@ class Gate:
     """A budget applied to a number.
 
     `passed` is None where it is neither kept nor broken: nothing was measured (`value` is None too), or the number
-    allows no verdict (`note` says why).
+    allows no verdict (`note` says why). `remedy` says, where it is broken, what the number comes from and what would
+    lower it.
     """
 
     key: str
@@ -102,6 +103,7 @@ class Gate:
     unit: str
     passed: bool | None
     note: str = ""
+    remedy: str = ""
 
     @property
     def title(self) -> str:
@@ -171,6 +173,18 @@ def gate(key: str, limit: float, value: float | None, note: str = "") -> Gate:
     return Gate(key, limit, value, UNITS[key], passed, note)
 
 
+def with_remedies(gates: tuple[Gate, ...], remedies: Mapping[str, str]) -> tuple[Gate, ...]:
+    """The gates, those that are broken with what would mend them."""
+    return tuple(dataclasses.replace(g, remedy=remedies.get(g.key, "")) if g.passed is False else g for g in gates)
+
+
+def gate_between(key: str, limit: float, low: float, high: float, note: str) -> Gate:
+    """A number that is only known to lie between two, held against its limit: no verdict where the limit is between."""
+    if high <= limit or low > limit:
+        return gate(key, limit, high if high <= limit else low, note)
+    return Gate(key, limit, high, UNITS[key], None, f"undecided, from {low:.4g} to {high:.4g} {UNITS[key]}: {note}")
+
+
 def failed_gates(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
     """The gates that are broken; one that was not measured is not among them."""
     return tuple(g for g in gates if g.passed is False)
@@ -179,5 +193,7 @@ def failed_gates(gates: tuple[Gate, ...]) -> tuple[Gate, ...]:
 def describe(gates: tuple[Gate, ...]) -> str:
     """One sentence that names each broken gate with its number and its limit, for a GateError."""
     return "; ".join(
-        f"{g.key} is {g.value:.4g} {g.unit}, over its limit of {g.limit:.4g} {g.unit}" for g in failed_gates(gates)
+        f"{g.key} is {g.value:.4g} {g.unit}, over its limit of {g.limit:.4g} {g.unit}"
+        + (f" ({g.remedy})" if g.remedy else "")
+        for g in failed_gates(gates)
     )

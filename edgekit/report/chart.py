@@ -79,7 +79,7 @@ def line(x: tuple[float, float], y: tuple[float, float], look: str) -> Html:
     return element("line", places | {"class": look})
 
 
-def _box(x: float, y: float, size: tuple[float, float], look: str, hint: str = "") -> Html:
+def box(x: float, y: float, size: tuple[float, float], look: str, hint: str = "") -> Html:
     """A filled box at (percent, pixels) of a size in (percent, pixels)."""
     places = (
         f'x="{percent_place(x)}" y="{_px(y)}" width="{percent_place(size[0])}" height="{_px(size[1])}" class="{look}"'
@@ -104,7 +104,7 @@ def size_chart(size: Size) -> Html:
         top = 44 * row
         note = "" if name == "before" else f" · {percent(size.after_bytes, size.before_bytes)}"
         shapes.append(words_at(f"{name} · {format_bytes(count)}{note}", "0", top + 12, "strong"))
-        shapes.append(_box(0, top + 19, (max(100 * count / most, 0.3), 14), name))
+        shapes.append(box(0, top + 19, (max(100 * count / most, 0.3), 14), name))
     described = f"Before {format_bytes(size.before_bytes)}, after {format_bytes(size.after_bytes)}."
     return Chart("size-chart", "Size before and after", described, 80).draw(*shapes)
 
@@ -186,7 +186,7 @@ def _columns(layers: Sequence[LayerRow], scale: Scale, top: float) -> list[Html]
         x, y = (i + 0.5) * pitch, top + scale.span - level
         rank = next((k for k, w in enumerate(worst, 1) if w is layer), 0)
         look = "worst" if rank else "before" if layer.sqnr_db is None else "after"
-        shapes.append(_box(x - width / 2, y, (width, level), look, f"{layer.name}: {sqnr_words(layer)}"))
+        shapes.append(box(x - width / 2, y, (width, level), look, f"{layer.name}: {sqnr_words(layer)}"))
         if rank:
             shapes.append(words_at(str(rank), percent_place(x), y - 5, "strong", "middle"))
     return shapes
@@ -200,7 +200,7 @@ def latency_chart(latency: Latency, anchor: str) -> Html:
     most = max((*bins.counts, 1))
     pitch = 100 / len(bins.counts)
     shapes = [
-        _box(i * pitch, base - height * c / most, (pitch * 0.9, height * c / most), "after", f"{c} runs")
+        box(i * pitch, base - height * c / most, (pitch * 0.9, height * c / most), "after", f"{c} runs")
         for i, c in enumerate(bins.counts)
         if c
     ]

@@ -6,6 +6,7 @@ from edgekit.core.units import format_bytes, format_count, format_us
 from edgekit.measure.gates import Gate
 from edgekit.report.chart import accuracy_chart, layers_chart, size_chart, worst_layers
 from edgekit.report.device_words import marked
+from edgekit.report.html_arena import arena_section
 from edgekit.report.html_device import latency_section
 from edgekit.report.html_page import VERDICT_MARKS, is_open, render_page
 from edgekit.report.markup import (
@@ -101,6 +102,7 @@ def _contents(report: Report) -> list[tuple[str, str]]:
         ("layers", "Layers", bool(report.layers)),
         ("operators", "Operators", bool(report.operators)),
         ("parts", "In the bundle", bool(report.parts)),
+        ("arena", "Memory over time", report.arena is not None),
         ("latency", "On the device", bool(report.measurements)),
         ("recipe", "Recipe", bool(report.steps)),
         ("import", "Import", report.import_check is not None),
@@ -118,6 +120,7 @@ def _sections(report: Report) -> list[Html]:
         _layers(report.layers),
         _operators(report.operators),
         _parts(report.parts),
+        arena_section(report.arena),
         latency_section(report.measurements),
         _recipe(report.steps),
         _import(report),
@@ -250,10 +253,14 @@ def _parts(parts: tuple[PartFacts, ...]) -> Html:
         return _NOTHING
     blocks: list[Html] = []
     for part in parts:
-        blocks.append(element("h3", {}, element("code", {}, f"{part.folder}/"), f" {part.title}"))
+        blocks.append(element("h3", {}, *_folder(part), part.title))
         blocks += [facts((f.label, f.value) for f in part.facts)] if part.facts else []
         blocks += [notes(part.notes)] if part.notes else []
     return section("parts", "In the bundle, beside the model", *blocks)
+
+
+def _folder(part: PartFacts) -> list[str]:
+    return [element("code", {}, f"{part.folder}/"), " "] if part.folder else []
 
 
 def _recipe(steps: tuple[StepRow, ...]) -> Html:

@@ -290,7 +290,8 @@ def _share(part: float, whole: float) -> str:
 def _part(part: PartFacts, width: int) -> str:
     """A folder of the bundle, in its numbers."""
     rows = [(fact.label, fact.value) for fact in part.facts] + [("note", note) for note in part.notes]
-    return f"{safe(part.folder)}/ for {safe(part.title)}\n{pairs(rows, width)}".rstrip()
+    head = f"{safe(part.folder)}/ for {safe(part.title)}" if part.folder else safe(part.title)
+    return f"{head}\n{pairs(rows, width)}".rstrip()
 
 
 def _layers(report: Report) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgekit.core.units import KIB
-from edgekit.targets.target import Core, Source, Target
+from edgekit.targets.target import Accelerator, Core, Source, Target
 
 _LABELS = {
     "title": "name",
@@ -57,7 +57,7 @@ def facts(target: Target) -> Iterator[tuple[str, str]]:
         "memory.flash": _size(memory.flash_bytes),
         "memory.external_ram": _size(memory.external_ram_bytes),
         "memory.external_flash": _size(memory.external_flash_bytes),
-        "accelerator": ", ".join(_unit(unit.name, unit.config) for unit in target.accelerators),
+        "accelerator": ", ".join(map(_unit, target.accelerators)),
         "budget": ", ".join(f"{key} {value:g}" for key, value in target.budget.limits().items()),
         "recipe.default": target.recipe_default,
         "connect.transport": target.connect.transport,
@@ -70,8 +70,9 @@ def _core(core: Core) -> str:
     return f"{core.count} x {core.name}{clock}"
 
 
-def _unit(name: str, config: str) -> str:
-    return f"{name} ({config})" if config else name
+def _unit(unit: Accelerator) -> str:
+    settings = ", ".join(word for word in (unit.config, unit.system_config, unit.memory_mode) if word)
+    return f"{unit.name} ({settings})" if settings else unit.name
 
 
 def _size(size_bytes: int | None) -> str:

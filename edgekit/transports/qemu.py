@@ -23,6 +23,7 @@ from edgekit.transports.network_firmware import Network, network_image
 from edgekit.transports.uri import DeviceUri
 
 PROGRAM = "qemu-system-arm"
+PROGRAM_COMMAND = "sudo apt install qemu-system-arm"
 INSTRUCTION_NS = 1024
 """A power of two, as -icount wants it, and long against a tick of the boards' counters, so that counts are exact."""
 NETWORK_SILENCE_S = 120.0
@@ -62,7 +63,7 @@ def qemu_words(machine: Machine, serial: str, network: Network | None = None) ->
     if program is None:
         raise MissingError(
             f"emulating {machine.name} needs {PROGRAM}, which is not installed",
-            "sudo apt install qemu-system-arm",
+            PROGRAM_COMMAND,
         )
     image = network_image(machine, network) if network else agent_image(machine)
     words = [program, "-M", machine.name, "-display", "none", "-monitor", "none", "-serial", serial]

@@ -3,6 +3,7 @@
 #define EK_DEPTHWISE_S8_DSP_H
 
 #include "ek_dsp.h"
+#include "ek_taps.h"
 
 typedef struct {
     int32_t in_height, in_width, in_channels;
@@ -38,27 +39,55 @@ static inline void ek_depthwise_tap_s8_dsp(ek_depthwise_sums *sums, int32_t x, c
     sums->d = ek_smlatt(odd, bd, sums->d);
 }
 
+/* The taps of four channels. */
+#if defined(EK_HAS_DSP_ASSEMBLY)
+#define EK_TEXT_TAP                            \
+    "ldr %[x], [%[in]]\n\t"                  \
+    "ldrd %[p], %[q], [%[w]], #8\n\t"        \
+    "sxtab16 %[n], %[less], %[x]\n\t"        \
+    "sxtab16 %[x], %[less], %[x], ror #8\n\t" \
+    "smlabb %[a], %[n], %[p], %[a]\n\t"      \
+    "smlatt %[c], %[n], %[p], %[c]\n\t"      \
+    "smlabb %[b], %[x], %[q], %[b]\n\t"      \
+    "smlatt %[d], %[x], %[q], %[d]\n\t"
+static inline void ek_depthwise_sum_s8_dsp(ek_depthwise_sums *sums, const ek_depthwise_taps *taps, const int8_t *in,
+                                           const int32_t *w, int32_t less) {
+    int32_t n, p, q, x;
+    int32_t left = taps->columns;
+    const int32_t down = taps->down - taps->columns * taps->right;
+    for (int32_t row = taps->rows;;) {
+        __asm__ volatile("1:\n\t" EK_TEXT_TAP "add %[in], %[in], %[right]\n\tsubs %[left], %[left], #1\n\tbne 1b"
+                         : [a] "+r"(sums->a), [b] "+r"(sums->b), [c] "+r"(sums->c), [d] "+r"(sums->d), [in] "+r"(in),
+                           [w] "+r"(w), [left] "+r"(left), [n] "=&r"(n), [p] "=&r"(p), [q] "=&r"(q), [x] "=&r"(x)
+                         : [right] "r"(taps->right), [less] "r"(less)
+                         : "cc", "memory");
+        row--;
+        if (row == 0) {
+            return;
+        }
+        left = taps->columns;
+        in += down;
+        w += taps->next - 2 * left;
+    }
+}
+#else
+static inline void ek_depthwise_sum_s8_dsp(ek_depthwise_sums *sums, const ek_depthwise_taps *taps, const int8_t *in,
+                                           const int32_t *w, int32_t less) {
+    for (int32_t row = 0; row < taps->rows; row++) {
+        for (int32_t column = 0; column < taps->columns; column++) {
+            const int8_t *const x = in + row * taps->down + column * taps->right;
+            ek_depthwise_tap_s8_dsp(sums, ek_load(x), w + row * taps->next + 2 * column, less);
+        }
+    }
+}
+#endif
+
 /* Four channels of a pixel. */
 static inline void ek_depthwise_four_s8_dsp(const ek_depthwise_taps *taps, const int8_t *in, const int32_t *w,
                                             const int32_t *scale, int32_t less, int8_t *out) {
     ek_depthwise_sums sums = {scale[0], scale[4], scale[8], scale[12]};
-    const int32_t columns = taps->columns;
-    const int32_t right = taps->right;
-    w += taps->first;
-    for (int32_t row = taps->rows; row > 0; row--) {
-        if (columns == 3) {
-            ek_depthwise_tap_s8_dsp(&sums, ek_load(in), w, less);
-            ek_depthwise_tap_s8_dsp(&sums, ek_load(in + right), w + 2, less);
-            ek_depthwise_tap_s8_dsp(&sums, ek_load(in + 2 * right), w + 4, less);
-        } else {
-            for (int32_t at = 0, i = 0; i < columns; i++, at += right) {
-                ek_depthwise_tap_s8_dsp(&sums, ek_load(in + at), w + 2 * i, less);
-            }
-        }
-        if (row > 1) {
-            in += taps->down;
-            w += taps->next;
-        }
+    if (taps->rows > 0) {
+        ek_depthwise_sum_s8_dsp(&sums, taps, in, w + taps->first, less);
     }
     out[0] = ek_scaled_s8_dsp(sums.a, scale[1], scale[2], scale[3]);
     out[1] = ek_scaled_s8_dsp(sums.b, scale[5], scale[6], scale[7]);
@@ -76,12 +105,6 @@ EK_SHARED void ek_depthwise_pixel_s8_dsp(const ek_depthwise_s8_dsp_params *p, co
     for (int32_t channel = 0; channel < p->in_channels; channel += 4, w += step, scale += 16) {
         ek_depthwise_four_s8_dsp(taps, taps->in + channel, w, scale, (int32_t)(less << 16 | less), out + channel);
     }
-}
-
-/* How many taps lie before the input, and how many before its end. */
-static inline int32_t ek_taps_before(int32_t first, int32_t limit, int32_t dilation, int32_t kernel) {
-    const int32_t distance = limit - first;
-    return distance <= 0 ? 0 : ek_min(kernel, (distance + dilation - 1) / dilation);
 }
 
 /* Which taps of the output pixel whose window begins at (row, column) lie inside; `in` is row in_first. A kernel of one

@@ -20,7 +20,7 @@ typedef struct {
     const int8_t *weights;    /* [ceil(channels / 4)][steps][4][16] */
     const int32_t *channels;  /* [ceil(channels / 4)][9] */
     int32_t input_zero_point;
-    int32_t zero_point, low, high, is_plain;
+    int32_t zero_point, is_plain, low, high;
 } ek_depthwise_s8_mve_params;
 
 #if EK_MVE
@@ -39,98 +39,96 @@ static inline void ek_depthwise_s8_mve_interleave(const int8_t *a, const int8_t 
     }
 }
 
-/* Sums of two windows of one step by four channels. `at0` and `at1` are the addresses of the windows' words, less 4,
- * and advance to the next four channels. Registers: see ek_mve_dot. */
-static inline ek_mve_sums ek_depthwise_s8_mve_dot(uint32x4_t *at0, uint32x4_t *at1, const int8_t **weights,
-                                                  const int32_t **channels) {
-    register int32x4_t a __asm__("q0");
-    register int32x4_t b __asm__("q1");
-    register int32x4_t mantissas __asm__("q2");
-    register int32x4_t shifts __asm__("q3");
-    uint32x4_t from0 = *at0;
-    uint32x4_t from1 = *at1;
-    const int8_t *w = *weights;
-    const int32_t *numbers = *channels;
+/* Two windows of one step by `blocks` of four channels. Registers: see ek_mve.h. `from0` and `from1` are the addresses
+ * of the windows' words, less 4, and advance from channel to channel. */
+static inline void ek_depthwise_s8_mve_blocks(const ek_depthwise_s8_mve_params *p, ek_mve_pair *pair, int32_t blocks,
+                                              const ek_mve_range *range) {
+    uint32x4_t from0 = vaddq_n_u32(vldrwq_u32(p->offsets), (uint32_t)(uintptr_t)pair->x0 - 4u);
+    uint32x4_t from1 = vaddq_n_u32(from0, (uint32_t)(pair->x1 - pair->x0));
+    const struct {
+        int32_t zero_point, is_plain;
+    } zero = {range->zero_point, range->is_plain};
+    const int16x8_t low = vdupq_n_s16((int16_t)range->low);
+    const int16x8_t high = vdupq_n_s16((int16_t)range->high);
+    int32x4_t a;
+    int32x4_t b;
+    int32x4_t m;
+    int32x4_t s;
+    register int8_t *out0 __asm__("r1") = pair->out0;
+    register int8_t *out1 __asm__("r3") = pair->out1;
+    register const int32_t *numbers __asm__("r5") = p->channels;
+    register const int8_t *w __asm__("r9") = p->weights;
+    register const int32_t *end __asm__("r11") = p->channels + blocks * EK_MVE_CHANNEL_WORDS;
     __asm__ volatile(
-        EK_MVE_DOT_BEGIN
-        "vldrw.u32 q0, [%q[from0], #4]!\n"
-        "vldrb.8 q2, [%[w]], #16\n"
-        "vmladava.s8 r0, q0, q2\n"
-        "vldrw.u32 q1, [%q[from1], #4]!\n"
-        "vmladava.s8 r8, q1, q2\n"
-        "vldrw.u32 q0, [%q[from0], #4]!\n"
-        "vldrb.8 q2, [%[w]], #16\n"
-        "vmladava.s8 r2, q0, q2\n"
-        "vldrw.u32 q1, [%q[from1], #4]!\n"
-        "vmladava.s8 r10, q1, q2\n"
-        "vldrw.u32 q0, [%q[from0], #4]!\n"
-        "vldrb.8 q2, [%[w]], #16\n"
-        "vmladava.s8 r4, q0, q2\n"
-        "vldrw.u32 q1, [%q[from1], #4]!\n"
-        "vmladava.s8 r12, q1, q2\n"
-        "vldrw.u32 q0, [%q[from0], #4]!\n"
-        "vldrb.8 q2, [%[w]], #16\n"
-        "vmladava.s8 r6, q0, q2\n"
-        "vldrw.u32 q1, [%q[from1], #4]!\n"
-        "vmladava.s8 lr, q1, q2\n"
-        EK_MVE_DOT_END
-        : [from0] "+&w"(from0), [from1] "+&w"(from1), [w] "+r"(w), [channels] "+r"(numbers), "=&w"(a), "=&w"(b),
-          "=&w"(mantissas), "=&w"(shifts)
-        :
-        : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "memory");
-    *at0 = from0;
-    *at1 = from1;
-    *weights = w;
-    *channels = numbers;
-    return (ek_mve_sums){a, b, mantissas, shifts};
+        "3:\n" EK_MVE_BEGIN
+        "vldrw.u32 %q[a], [%q[from0], #4]!\n"
+        "vldrb.8 %q[m], [r9], #16\n"
+        "vmladava.s8 r0, %q[a], %q[m]\n"
+        "vldrw.u32 %q[b], [%q[from1], #4]!\n"
+        "vmladava.s8 r8, %q[b], %q[m]\n"
+        "vldrw.u32 %q[a], [%q[from0], #4]!\n"
+        "vldrb.8 %q[m], [r9], #16\n"
+        "vmladava.s8 r2, %q[a], %q[m]\n"
+        "vldrw.u32 %q[b], [%q[from1], #4]!\n"
+        "vmladava.s8 r10, %q[b], %q[m]\n"
+        "vldrw.u32 %q[a], [%q[from0], #4]!\n"
+        "vldrb.8 %q[m], [r9], #16\n"
+        "vmladava.s8 r4, %q[a], %q[m]\n"
+        "vldrw.u32 %q[b], [%q[from1], #4]!\n"
+        "vmladava.s8 r12, %q[b], %q[m]\n"
+        "vldrw.u32 %q[a], [%q[from0], #4]!\n"
+        "vldrb.8 %q[m], [r9], #16\n"
+        "vmladava.s8 r6, %q[a], %q[m]\n"
+        "vldrw.u32 %q[b], [%q[from1], #4]!\n"
+        "vmladava.s8 lr, %q[b], %q[m]\n"
+        EK_MVE_REQUANTIZE("%[zero]")
+        "vstrb.32 %q[m], [r1], #4\n"
+        "vstrb.32 %q[s], [r3], #4\n"
+        "cmp r5, r11\n"
+        "bne 3b\n"
+        : "+r"(out0), "+r"(out1), "+r"(numbers), "+r"(w), [from0] "+&w"(from0), [from1] "+&w"(from1), [a] "=&w"(a),
+          [b] "=&w"(b), [m] "=&w"(m), [s] "=&w"(s)
+        : "r"(end), [zero] "m"(zero), [low] "w"(low), [high] "w"(high)
+        : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "cc", "memory");
+    pair->out0 = out0;
+    pair->out1 = out1;
 }
 
-/* Sums of one window of any size by four channels. */
-static inline int32x4_t ek_depthwise_s8_mve_dot_one(const ek_depthwise_s8_mve_params *p, const int8_t *x,
-                                                    const int8_t *weights, const int32_t *bias) {
-    int32_t a = bias[0];
-    int32_t b = bias[1];
-    int32_t c = bias[2];
-    int32_t d = bias[3];
-    const uint32_t *offsets = p->offsets;
-    for (int32_t i = 0; i < p->steps; i++, offsets += 4, weights += EK_MVE_LANES * EK_MVE_STEP) {
-        const uint32x4_t at = vaddq_n_u32(vldrwq_u32(offsets), (uint32_t)(uintptr_t)x);
-        a = vmladavaq_s8(a, vreinterpretq_s8_s32(vldrwq_gather_base_s32(at, 0)), vldrbq_s8(weights));
-        b = vmladavaq_s8(b, vreinterpretq_s8_s32(vldrwq_gather_base_s32(at, 4)), vldrbq_s8(weights + 16));
-        c = vmladavaq_s8(c, vreinterpretq_s8_s32(vldrwq_gather_base_s32(at, 8)), vldrbq_s8(weights + 32));
-        d = vmladavaq_s8(d, vreinterpretq_s8_s32(vldrwq_gather_base_s32(at, 12)), vldrbq_s8(weights + 48));
-    }
-    return (int32x4_t){a, b, c, d};
-}
-
-/* All channels of one window. */
-static inline void ek_depthwise_s8_mve_one(const ek_depthwise_s8_mve_params *p, const ek_mve_range *range,
-                                           const int8_t *x, int8_t *out) {
-    const int8_t *weights = p->weights;
-    const int32_t *channels = p->channels;
-    for (int32_t count = p->channels_count; count > 0; count -= EK_MVE_LANES) {
-        const int32x4_t sums = ek_depthwise_s8_mve_dot_one(p, x, weights, channels);
-        ek_mve_store_one(sums, channels, range, 0, out, count);
-        x += 4 * EK_MVE_LANES;
-        weights += p->steps * EK_MVE_LANES * EK_MVE_STEP;
-        channels += EK_MVE_CHANNEL_WORDS;
-        out += EK_MVE_LANES;
-    }
-}
-
-/* All channels of two windows, `stride` bytes from each other, of one step. */
-static inline void ek_depthwise_s8_mve_two(const ek_depthwise_s8_mve_params *p, const ek_mve_range *range,
-                                           const int8_t *x, int32_t stride, int8_t *out) {
-    const int8_t *weights = p->weights;
-    const int32_t *channels = p->channels;
-    int8_t *out1 = out + p->channels_count;
-    uint32x4_t at0 = vaddq_n_u32(vldrwq_u32(p->offsets), (uint32_t)(uintptr_t)x - 4u);
-    uint32x4_t at1 = vaddq_n_u32(at0, (uint32_t)stride);
-    for (int32_t count = p->channels_count; count > 0; count -= EK_MVE_LANES) {
-        ek_mve_store(ek_depthwise_s8_mve_dot(&at0, &at1, &weights, &channels), range, out, out1, count);
-        out += EK_MVE_LANES;
-        out1 += EK_MVE_LANES;
-    }
+/* One window of any size by (up to) four channels. Assembly here because compilers take a gathering load from addresses
+ * for one that no store concerns, and move it. */
+static inline void ek_depthwise_s8_mve_block(const int8_t *x, const uint32_t *offsets, const int8_t *w, int32_t steps,
+                                             const int32_t *channels, const ek_mve_range *range, int8_t *out,
+                                             int32_t count) {
+    const uint32_t first = (uint32_t)(uintptr_t)x - 4u;
+    int32x4_t a;
+    int32x4_t b;
+    int32x4_t m;
+    __asm__ volatile(
+        "ldrd r8, r10, [%[channels]]\n"
+        "ldrd r12, lr, [%[channels], #8]\n"
+        "0:\n"
+        "vldrw.u32 %q[a], [%[offsets]], #16\n"
+        "vadd.i32 %q[a], %q[a], %[first]\n"
+        "vldrw.u32 %q[b], [%q[a], #4]!\n"
+        "vldrb.8 %q[m], [%[w]], #16\n"
+        "vmladava.s8 r8, %q[b], %q[m]\n"
+        "vldrw.u32 %q[b], [%q[a], #4]!\n"
+        "vldrb.8 %q[m], [%[w]], #16\n"
+        "vmladava.s8 r10, %q[b], %q[m]\n"
+        "vldrw.u32 %q[b], [%q[a], #4]!\n"
+        "vldrb.8 %q[m], [%[w]], #16\n"
+        "vmladava.s8 r12, %q[b], %q[m]\n"
+        "vldrw.u32 %q[b], [%q[a], #4]!\n"
+        "vldrb.8 %q[m], [%[w]], #16\n"
+        "vmladava.s8 lr, %q[b], %q[m]\n"
+        "subs %[steps], #1\n"
+        "bne 0b\n"
+        "vmov %q[a][2], %q[a][0], r8, r12\n"
+        "vmov %q[a][3], %q[a][1], r10, lr\n"
+        : [offsets] "+r"(offsets), [steps] "+r"(steps), [w] "+r"(w), [a] "=&w"(a), [b] "=&w"(b), [m] "=&w"(m)
+        : [first] "r"(first), [channels] "r"(channels)
+        : "r8", "r10", "r12", "lr", "cc", "memory");
+    ek_mve_store(a, channels, range, 0, out, count);
 }
 
 #else
@@ -145,28 +143,34 @@ static inline void ek_depthwise_s8_mve_interleave(const int8_t *a, const int8_t 
     }
 }
 
-static inline void ek_depthwise_s8_mve_one(const ek_depthwise_s8_mve_params *p, const ek_mve_range *range,
-                                           const int8_t *x, int8_t *out) {
-    for (int32_t channel = 0; channel < p->channels_count; channel++) {
-        const int32_t *numbers = p->channels + channel / EK_MVE_LANES * EK_MVE_CHANNEL_WORDS;
-        const int32_t lane = channel % EK_MVE_LANES;
-        int8_t shifts[EK_MVE_LANES];
-        memcpy(shifts, numbers + 8, sizeof shifts);
-        int32_t sum = numbers[lane];
-        for (int32_t i = 0; i < p->steps * EK_MVE_STEP; i++) {
-            const int32_t step = channel / EK_MVE_LANES * p->steps + i / EK_MVE_STEP;
-            const int8_t *w = p->weights + (step * EK_MVE_LANES + lane) * EK_MVE_STEP;
-            sum += w[i % EK_MVE_STEP] * x[p->offsets[i / 4] + (uint32_t)(4 * channel + i % 4)];
+static inline void ek_depthwise_s8_mve_block(const int8_t *x, const uint32_t *offsets, const int8_t *w, int32_t steps,
+                                             const int32_t *channels, const ek_mve_range *range, int8_t *out,
+                                             int32_t count) {
+    int8_t shifts[EK_MVE_LANES];
+    memcpy(shifts, channels + 8, sizeof shifts);
+    for (int32_t lane = 0; lane < ek_min(count, EK_MVE_LANES); lane++) {
+        int32_t sum = channels[lane];
+        for (int32_t i = 0; i < steps * EK_MVE_STEP; i++) {
+            const int32_t at = i / EK_MVE_STEP * EK_MVE_LANES + lane;
+            sum += w[at * EK_MVE_STEP + i % EK_MVE_STEP] * x[offsets[i / 4] + (uint32_t)(4 * lane + i % 4)];
         }
-        sum = ek_requantize(sum, numbers[4 + lane], shifts[lane]) + range->zero_point;
-        out[channel] = (int8_t)ek_clamp(sum, range->low, range->high);
+        sum = ek_requantize(sum, channels[4 + lane], shifts[lane]) + range->zero_point;
+        out[lane] = (int8_t)ek_clamp(sum, range->low, range->high);
     }
 }
 
-static inline void ek_depthwise_s8_mve_two(const ek_depthwise_s8_mve_params *p, const ek_mve_range *range,
-                                           const int8_t *x, int32_t stride, int8_t *out) {
-    ek_depthwise_s8_mve_one(p, range, x, out);
-    ek_depthwise_s8_mve_one(p, range, x + stride, out + p->channels_count);
+static inline void ek_depthwise_s8_mve_blocks(const ek_depthwise_s8_mve_params *p, ek_mve_pair *pair, int32_t blocks,
+                                              const ek_mve_range *range) {
+    const int32_t *channels = p->channels;
+    for (int32_t i = 0; i < blocks; i++, channels += EK_MVE_CHANNEL_WORDS) {
+        const int8_t *w = p->weights + i * EK_MVE_LANES * EK_MVE_STEP;
+        const int8_t *x0 = pair->x0 + 4 * i * EK_MVE_LANES;
+        const int8_t *x1 = pair->x1 + 4 * i * EK_MVE_LANES;
+        ek_depthwise_s8_mve_block(x0, p->offsets, w, 1, channels, range, pair->out0, EK_MVE_LANES);
+        ek_depthwise_s8_mve_block(x1, p->offsets, w, 1, channels, range, pair->out1, EK_MVE_LANES);
+        pair->out0 += EK_MVE_LANES;
+        pair->out1 += EK_MVE_LANES;
+    }
 }
 
 #endif
@@ -177,7 +181,7 @@ static inline int32_t ek_depthwise_s8_mve_group_bytes(const ek_depthwise_s8_mve_
 }
 
 /* Where a row of the input is that a tap of the kernel falls on; taps beyond the kernel repeat its last. */
-static inline const int8_t *ek_depthwise_s8_mve_row(const ek_depthwise_s8_mve_params *p, const int8_t *in,
+static inline const int8_t *ek_depthwise_s8_mve_tap(const ek_depthwise_s8_mve_params *p, const int8_t *in,
                                                     int32_t in_first, const int8_t *zeros, int32_t y, int32_t tap) {
     const int32_t row = y * p->stride_y - p->pad_top + ek_min(tap, p->kernel_height - 1) * p->dilation_y;
     return row >= 0 && row < p->in_height ? in + (row - in_first) * p->in_width * p->channels_count : zeros;
@@ -190,10 +194,10 @@ static inline void ek_depthwise_s8_mve_gather(const ek_depthwise_s8_mve_params *
     const int32_t left_bytes = 4 * p->pad_left * p->channels_count;
     const int32_t right_bytes = 4 * p->pad_right * p->channels_count;
     for (int32_t tap = 0; tap < 4 * p->groups; tap += 4) {
-        const int8_t *const a = ek_depthwise_s8_mve_row(p, in, in_first, zeros, y, tap);
-        const int8_t *const b = ek_depthwise_s8_mve_row(p, in, in_first, zeros, y, tap + 1);
-        const int8_t *const c = ek_depthwise_s8_mve_row(p, in, in_first, zeros, y, tap + 2);
-        const int8_t *const d = ek_depthwise_s8_mve_row(p, in, in_first, zeros, y, tap + 3);
+        const int8_t *const a = ek_depthwise_s8_mve_tap(p, in, in_first, zeros, y, tap);
+        const int8_t *const b = ek_depthwise_s8_mve_tap(p, in, in_first, zeros, y, tap + 1);
+        const int8_t *const c = ek_depthwise_s8_mve_tap(p, in, in_first, zeros, y, tap + 2);
+        const int8_t *const d = ek_depthwise_s8_mve_tap(p, in, in_first, zeros, y, tap + 3);
         ek_mve_fill(to, p->input_zero_point, left_bytes);
         ek_depthwise_s8_mve_interleave(a, b, c, d, row_bytes, to + left_bytes);
         to += left_bytes + 4 * row_bytes;
@@ -202,22 +206,49 @@ static inline void ek_depthwise_s8_mve_gather(const ek_depthwise_s8_mve_params *
     }
 }
 
+/* Channels from block `first` on of one window. */
+static inline void ek_depthwise_s8_mve_one(const ek_depthwise_s8_mve_params *p, const ek_mve_range *range,
+                                           const int8_t *x, int32_t first, int8_t *out) {
+    const int8_t *weights = p->weights + first * p->steps * EK_MVE_LANES * EK_MVE_STEP;
+    const int32_t *channels = p->channels + first * EK_MVE_CHANNEL_WORDS;
+    x += 4 * first * EK_MVE_LANES;
+    for (int32_t count = p->channels_count - first * EK_MVE_LANES; count > 0; count -= EK_MVE_LANES) {
+        ek_depthwise_s8_mve_block(x, p->offsets, weights, p->steps, channels, range, out, count);
+        x += 4 * EK_MVE_LANES;
+        weights += p->steps * EK_MVE_LANES * EK_MVE_STEP;
+        channels += EK_MVE_CHANNEL_WORDS;
+        out += EK_MVE_LANES;
+    }
+}
+
+/* One row of output from what is interleaved. */
+static inline void ek_depthwise_s8_mve_row(const ek_depthwise_s8_mve_params *p, const ek_mve_range *range,
+                                           const int8_t *x, int8_t *out) {
+    const int32_t stride = 4 * p->stride_x * p->channels_count;
+    const int32_t blocks = p->steps == 1 ? p->channels_count / EK_MVE_LANES : 0;
+    int32_t left = p->out_width;
+    for (; left > 1 && blocks > 0; left -= 2, x += 2 * stride, out += 2 * p->channels_count) {
+        ek_mve_pair pair = {x, x + stride, out, out + p->channels_count};
+        ek_depthwise_s8_mve_blocks(p, &pair, blocks, range);
+        if (p->channels_count % EK_MVE_LANES != 0) {
+            ek_depthwise_s8_mve_one(p, range, pair.x0, blocks, pair.out0);
+            ek_depthwise_s8_mve_one(p, range, pair.x1, blocks, pair.out1);
+        }
+    }
+    for (; left > 0; left--, x += stride, out += p->channels_count) {
+        ek_depthwise_s8_mve_one(p, range, x, 0, out);
+    }
+}
+
 EK_BODY void ek_depthwise_s8_mve_body(const ek_depthwise_s8_mve_params *p, const int8_t *in, int8_t *out, ek_rows rows,
                                       void *scratch) {
-    const ek_mve_range range = {p->zero_point, p->low, p->high, p->is_plain};
-    const int32_t stride = 4 * p->stride_x * p->channels_count;
+    const ek_mve_range range = {p->zero_point, p->is_plain, p->low, p->high};
     int8_t *const zeros = (int8_t *)scratch + p->groups * ek_depthwise_s8_mve_group_bytes(p) + 64;
     ek_mve_fill(zeros, p->input_zero_point, p->zeros_bytes);
     for (int32_t y = rows.out_first; y < rows.out_first + rows.out_count; y++) {
         ek_depthwise_s8_mve_gather(p, in, rows.in_first, y, zeros, scratch);
-        const int8_t *x = scratch;
-        int32_t left = p->out_width;
-        for (; left > 1 && p->steps == 1; left -= 2, x += 2 * stride, out += 2 * p->channels_count) {
-            ek_depthwise_s8_mve_two(p, &range, x, stride, out);
-        }
-        for (; left > 0; left--, x += stride, out += p->channels_count) {
-            ek_depthwise_s8_mve_one(p, &range, x, out);
-        }
+        ek_depthwise_s8_mve_row(p, &range, scratch, out);
+        out += p->out_width * p->channels_count;
     }
 }
 

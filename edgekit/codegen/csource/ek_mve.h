@@ -3,7 +3,7 @@
  *
  * Weights come in blocks of four output channels: for each step of 16 taps, 16 of each channel. Taps are padded with
  * zeros to whole steps, so what is read beyond a window's last tap counts nothing. Numbers of a channel come in blocks
- * of four too, nine words each: four biases, four mantissas, four shifts of a byte each. */
+ * of four too, nine words each: four biases, four mantissas, four shifts of a byte each, none of them to the left. */
 #ifndef EK_MVE_H
 #define EK_MVE_H
 
@@ -20,11 +20,19 @@
 #define EK_MVE_STEP 16
 #define EK_MVE_CHANNEL_WORDS 9
 
-/* How sums become outputs. `is_plain`: outputs begin at the zero point (as after a RELU) and no channel shifts left.
- * Then the fix-up that rounds halves away from zero, which concerns only negative values, is left out. */
+/* How sums become outputs. `is_plain`: outputs begin at the zero point, as after a RELU. Then the fix-up that rounds
+ * halves away from zero, which concerns only negative values, is left out. */
 typedef struct {
-    int32_t zero_point, low, high, is_plain;
+    int32_t zero_point, is_plain, low, high;
 } ek_mve_range;
+
+/* Two windows of the input, and where their outputs go. They may be the same. */
+typedef struct {
+    const int8_t *x0;
+    const int8_t *x1;
+    int8_t *out0;
+    int8_t *out1;
+} ek_mve_pair;
 
 #if EK_MVE
 
@@ -53,83 +61,117 @@ static inline void ek_mve_fill(int8_t *to, int32_t value, int32_t bytes) {
         : "lr", "memory");
 }
 
-/* Sums of two windows by four channels, and what makes outputs of them. */
-typedef struct {
-    int32x4_t a, b, mantissas, shifts;
-} ek_mve_sums;
+/* A block of four channels takes all even registers as accumulators, the only ones that VMLADAV writes. Compilers
+ * spill some of them, hence assembly, in pieces. r5: numbers of the channels; q: a, b (sums), m, s (others).
+ *
+ * Sums begin as biases. */
+#define EK_MVE_BEGIN        \
+    "ldrd r0, r2, [r5]\n"   \
+    "ldrd r4, r6, [r5, #8]\n" \
+    "ldrd r8, r10, [r5]\n"  \
+    "ldrd r12, lr, [r5, #8]\n"
 
 /* One step: 2 + 4 loads for 8 times 16 products. Loads and multiplications alternate, as the pipeline likes them. */
-#define EK_MVE_DOT_STEP         \
-    "vldrb.8 q0, [%[x0]], #16\n" \
-    "vldrb.8 q2, [%[w]], #16\n"  \
-    "vmladava.s8 r0, q0, q2\n"   \
-    "vldrb.8 q1, [%[x1]], #16\n" \
-    "vmladava.s8 r8, q1, q2\n"   \
-    "vldrb.8 q3, [%[w]], #16\n"  \
-    "vmladava.s8 r2, q0, q3\n"   \
-    "vldrb.8 q2, [%[w]], #16\n"  \
-    "vmladava.s8 r10, q1, q3\n"  \
-    "vldrb.8 q3, [%[w]], #16\n"  \
-    "vmladava.s8 r4, q0, q2\n"   \
-    "vmladava.s8 r12, q1, q2\n"  \
-    "vmladava.s8 r6, q0, q3\n"   \
-    "vmladava.s8 lr, q1, q3\n"
+#define EK_MVE_DOT                       \
+    "vldrb.8 %q[a], [r1], #16\n"         \
+    "vldrb.8 %q[m], [r9], #16\n"         \
+    "vmladava.s8 r0, %q[a], %q[m]\n"     \
+    "vldrb.8 %q[b], [r3], #16\n"         \
+    "vmladava.s8 r8, %q[b], %q[m]\n"     \
+    "vldrb.8 %q[s], [r9], #16\n"         \
+    "vmladava.s8 r2, %q[a], %q[s]\n"     \
+    "vldrb.8 %q[m], [r9], #16\n"         \
+    "vmladava.s8 r10, %q[b], %q[s]\n"    \
+    "vldrb.8 %q[s], [r9], #16\n"         \
+    "vmladava.s8 r4, %q[a], %q[m]\n"     \
+    "vmladava.s8 r12, %q[b], %q[m]\n"    \
+    "vmladava.s8 r6, %q[a], %q[s]\n"     \
+    "vmladava.s8 lr, %q[b], %q[s]\n"
 
-/* Sums begin as biases. */
-#define EK_MVE_DOT_BEGIN              \
-    "ldrd r0, r2, [%[channels]]\n"     \
-    "ldrd r4, r6, [%[channels], #8]\n" \
-    "ldrd r8, r10, [%[channels]]\n"    \
-    "ldrd r12, lr, [%[channels], #8]\n"
+/* Sums to outputs of 16 bits, both windows' side by side. r0: zero point, r2: is_plain. A negative value is one less
+ * before it is shifted, unless the shift is 0. */
+#define EK_MVE_REQUANTIZE(zero_point_and_is_plain) \
+    "vldrw.u32 %q[m], [r5, #16]\n"                 \
+    "vmov %q[a][2], %q[a][0], r0, r4\n"            \
+    "vmov %q[a][3], %q[a][1], r2, r6\n"            \
+    "vldrb.s32 %q[s], [r5, #32]\n"                 \
+    "vmov %q[b][2], %q[b][0], r8, r12\n"           \
+    "vqrdmulh.s32 %q[a], %q[a], %q[m]\n"           \
+    "vmov %q[b][3], %q[b][1], r10, lr\n"           \
+    "ldrd r0, r2, " zero_point_and_is_plain "\n"   \
+    "vqrdmulh.s32 %q[b], %q[b], %q[m]\n"           \
+    "add r5, r5, #36\n"                            \
+    "cbnz r2, 2f\n"                                \
+    "vand %q[m], %q[a], %q[s]\n"                   \
+    "vshr.s32 %q[m], %q[m], #31\n"                 \
+    "vqadd.s32 %q[a], %q[a], %q[m]\n"              \
+    "vand %q[m], %q[b], %q[s]\n"                   \
+    "vshr.s32 %q[m], %q[m], #31\n"                 \
+    "vqadd.s32 %q[b], %q[b], %q[m]\n"              \
+    "2:\n"                                         \
+    "vrshl.s32 %q[a], %q[a], %q[s]\n"              \
+    "vrshl.s32 %q[b], %q[b], %q[s]\n"              \
+    "vqmovnb.s32 %q[m], %q[a]\n"                   \
+    "vqmovnt.s32 %q[m], %q[b]\n"                   \
+    "vqadd.s16 %q[m], %q[m], r0\n"                 \
+    "vmax.s16 %q[m], %q[m], %q[low]\n"             \
+    "vmin.s16 %q[m], %q[m], %q[high]\n"            \
+    "vshr.u32 %q[s], %q[m], #16\n"
 
-/* Sums go to q0 and q1, mantissas to q2, shifts to q3. */
-#define EK_MVE_DOT_END                      \
-    "vldrw.u32 q2, [%[channels], #16]\n"     \
-    "vmov q0[2], q0[0], r0, r4\n"            \
-    "vldrb.s32 q3, [%[channels], #32]\n"     \
-    "vmov q0[3], q0[1], r2, r6\n"            \
-    "vmov q1[2], q1[0], r8, r12\n"           \
-    "vmov q1[3], q1[1], r10, lr\n"           \
-    "add %[channels], %[channels], #36\n"
-
-/* Eight accumulators take all even registers, the only ones that VMLADAV writes; compilers spill some of them, hence
- * assembly. Two steps a round; an odd number begins in the middle. */
-static inline ek_mve_sums ek_mve_dot(const int8_t *x0, const int8_t *x1, const int8_t **weights, int32_t steps,
-                                     const int32_t **channels) {
-    register int32x4_t a __asm__("q0");
-    register int32x4_t b __asm__("q1");
-    register int32x4_t mantissas __asm__("q2");
-    register int32x4_t shifts __asm__("q3");
-    const int8_t *w = *weights;
-    const int32_t *numbers = *channels;
-    int32_t left;
+/* Both windows by `blocks` of four channels. Two steps a round; an odd number begins in the middle. Odd registers that
+ * are left hold what the steps need, the rest is in memory. */
+static inline void ek_mve_blocks(ek_mve_pair *pair, const int8_t **weights, int32_t steps, const int32_t **channels,
+                                 int32_t blocks, const ek_mve_range *range) {
+    const struct {
+        const int8_t *x0;
+        const int8_t *x1;
+    } from = {pair->x0, pair->x1};
+    struct {
+        int8_t *out0;
+        int8_t *out1;
+    } to = {pair->out0, pair->out1};
+    const struct {
+        int32_t zero_point, is_plain;
+    } zero = {range->zero_point, range->is_plain};
+    const int32_t *const end = *channels + blocks * EK_MVE_CHANNEL_WORDS;
+    const int16x8_t low = vdupq_n_s16((int16_t)range->low);
+    const int16x8_t high = vdupq_n_s16((int16_t)range->high);
+    int32x4_t a;
+    int32x4_t b;
+    int32x4_t m;
+    int32x4_t s;
+    register const int32_t *numbers __asm__("r5") = *channels;
+    register const int8_t *w __asm__("r9") = *weights;
     __asm__ volatile(
-        EK_MVE_DOT_BEGIN
-        "ldr %[left], %[steps]\n"
-        "tst %[left], #1\n"
+        "3:\n"
+        "ldrd r1, r3, %[from]\n"
+        "ldr r11, %[steps]\n" EK_MVE_BEGIN
+        "tst r11, #1\n"
         "bne 1f\n"
-        "0:\n" EK_MVE_DOT_STEP
-        "1:\n" EK_MVE_DOT_STEP
-        "subs %[left], #2\n"
-        "bgt 0b\n" EK_MVE_DOT_END
-        : [x0] "+r"(x0), [x1] "+r"(x1), [w] "+r"(w), [channels] "+r"(numbers), [left] "=&r"(left), "=w"(a), "=w"(b),
-          "=w"(mantissas), "=w"(shifts)
-        : [steps] "m"(steps)
-        : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "cc", "memory");
-    *weights = w;
+        "0:\n" EK_MVE_DOT
+        "1:\n" EK_MVE_DOT
+        "subs r11, #2\n"
+        "bgt 0b\n" EK_MVE_REQUANTIZE("%[zero]")
+        "ldrd r0, r2, %[to]\n"
+        "ldr r1, %[end]\n"
+        "vstrb.32 %q[m], [r0], #4\n"
+        "vstrb.32 %q[s], [r2], #4\n"
+        "strd r0, r2, %[to]\n"
+        "cmp r5, r1\n"
+        "bne 3b\n"
+        : "+r"(numbers), "+r"(w), [to] "+m"(to), [a] "=&w"(a), [b] "=&w"(b), [m] "=&w"(m), [s] "=&w"(s)
+        : [from] "m"(from), [steps] "m"(steps), [zero] "m"(zero), [end] "m"(end), [low] "w"(low), [high] "w"(high)
+        : "r0", "r1", "r2", "r3", "r4", "r6", "r8", "r10", "r11", "r12", "lr", "cc", "memory");
     *channels = numbers;
-    return (ek_mve_sums){a, b, mantissas, shifts};
+    *weights = w;
+    pair->out0 = to.out0;
+    pair->out1 = to.out1;
 }
 
 /* x * mantissa * 2^(shift - 31) in two roundings. */
-static inline int32x4_t ek_mve_requantize(int32x4_t x, int32x4_t mantissas, int32x4_t shifts, int32_t is_plain) {
-    if (is_plain) {
-        return vrshlq_s32(vqrdmulhq_s32(x, mantissas), shifts);
-    }
-    const int32x4_t zero = vdupq_n_s32(0);
-    const int32x4_t right = vminq_s32(shifts, zero);
-    x = vqrdmulhq_s32(vshlq_s32(x, vmaxq_s32(shifts, zero)), mantissas);
-    return vrshlq_s32(vqaddq_s32(x, vshrq_n_s32(vandq_s32(x, right), 31)), right);
+static inline int32x4_t ek_mve_requantize(int32x4_t x, int32x4_t mantissas, int32x4_t shifts) {
+    x = vqrdmulhq_s32(x, mantissas);
+    return vrshlq_s32(vqaddq_s32(x, vshrq_n_s32(vandq_s32(x, shifts), 31)), shifts);
 }
 
 /* The same in one rounding, halves up; no sum may overflow when it is shifted left by shift + 2. The high word of a
@@ -139,12 +181,28 @@ static inline int32x4_t ek_mve_requantize_once(int32x4_t x, int32x4_t mantissas,
     return vrshlq_s32(vmulhq_s32(x, mantissas), vminq_s32(vaddq_n_s32(shifts, 1), vdupq_n_s32(-1)));
 }
 
-/* Sums of one window by four channels. */
-static inline int32x4_t ek_mve_dot_one(const int8_t *x, const int8_t *weights, int32_t steps, const int32_t *bias) {
-    int32_t a = bias[0];
-    int32_t b = bias[1];
-    int32_t c = bias[2];
-    int32_t d = bias[3];
+/* Sums of one window by (up to) four channels to outputs. */
+static inline void ek_mve_store(int32x4_t sums, const int32_t *channels, const ek_mve_range *range, int32_t rounds_once,
+                                int8_t *out, int32_t count) {
+    const int32x4_t mantissas = vldrwq_s32(channels + 4);
+    const int32x4_t shifts = vldrbq_s32((const int8_t *)(channels + 8));
+    sums = rounds_once ? ek_mve_requantize_once(sums, mantissas, shifts) : ek_mve_requantize(sums, mantissas, shifts);
+    sums = vqaddq_n_s32(sums, range->zero_point);
+    sums = vminq_s32(vmaxq_s32(sums, vdupq_n_s32(range->low)), vdupq_n_s32(range->high));
+    if (count >= EK_MVE_LANES) { /* predicates go through two registers and are dear */
+        vstrbq_s32(out, sums);
+    } else {
+        vstrbq_p_s32(out, sums, vctp32q((uint32_t)count));
+    }
+}
+
+/* One window by (up to) four channels. */
+static inline void ek_mve_block(const int8_t *x, const int8_t *weights, int32_t steps, const int32_t *channels,
+                                const ek_mve_range *range, int32_t rounds_once, int8_t *out, int32_t count) {
+    int32_t a = channels[0];
+    int32_t b = channels[1];
+    int32_t c = channels[2];
+    int32_t d = channels[3];
     for (int32_t i = 0; i < steps; i++, x += EK_MVE_STEP, weights += EK_MVE_LANES * EK_MVE_STEP) {
         const int8x16_t taps = vldrbq_s8(x);
         a = vmladavaq_s8(a, taps, vldrbq_s8(weights));
@@ -152,56 +210,7 @@ static inline int32x4_t ek_mve_dot_one(const int8_t *x, const int8_t *weights, i
         c = vmladavaq_s8(c, taps, vldrbq_s8(weights + 2 * EK_MVE_STEP));
         d = vmladavaq_s8(d, taps, vldrbq_s8(weights + 3 * EK_MVE_STEP));
     }
-    return (int32x4_t){a, b, c, d};
-}
-
-/* Sums of one window by four channels to outputs. */
-static inline void ek_mve_store_one(int32x4_t sums, const int32_t *channels, const ek_mve_range *range,
-                                    int32_t rounds_once, int8_t *out, int32_t count) {
-    const int32x4_t mantissas = vldrwq_s32(channels + 4);
-    const int32x4_t shifts = vldrbq_s32((const int8_t *)(channels + 8));
-    sums = rounds_once ? ek_mve_requantize_once(sums, mantissas, shifts)
-                       : ek_mve_requantize(sums, mantissas, shifts, range->is_plain);
-    sums = vqaddq_n_s32(sums, range->zero_point);
-    sums = vminq_s32(vmaxq_s32(sums, vdupq_n_s32(range->low)), vdupq_n_s32(range->high));
-    if (count >= EK_MVE_LANES) {
-        vstrbq_s32(out, sums);
-    } else {
-        vstrbq_p_s32(out, sums, vctp32q((uint32_t)count));
-    }
-}
-
-/* Outputs of one window for (up to) four channels. */
-static inline void ek_mve_block_one(const int8_t *x, const int8_t *weights, int32_t steps, const int32_t *channels,
-                                    const ek_mve_range *range, int32_t rounds_once, int8_t *out, int32_t count) {
-    ek_mve_store_one(ek_mve_dot_one(x, weights, steps, channels), channels, range, rounds_once, out, count);
-}
-
-/* Sums of two windows by four channels to outputs. Windows may be the same. */
-static inline void ek_mve_store(ek_mve_sums sums, const ek_mve_range *range, int8_t *out0, int8_t *out1,
-                                int32_t count) {
-    const int32x4_t a = ek_mve_requantize(sums.a, sums.mantissas, sums.shifts, range->is_plain);
-    const int32x4_t b = ek_mve_requantize(sums.b, sums.mantissas, sums.shifts, range->is_plain);
-    int16x8_t both = vqmovntq_s32(vqmovnbq_s32(vreinterpretq_s16_s32(sums.mantissas), a), b);
-    both = vqaddq_n_s16(both, (int16_t)range->zero_point);
-    both = vmaxq_s16(both, vdupq_n_s16((int16_t)range->low));
-    both = vminq_s16(both, vdupq_n_s16((int16_t)range->high));
-    const int32x4_t first = vreinterpretq_s32_s16(both);
-    const int32x4_t second = vshrq_n_s32(first, 16);
-    if (count >= EK_MVE_LANES) { /* predicates go through two registers and are dear */
-        vstrbq_s32(out0, first);
-        vstrbq_s32(out1, second);
-    } else {
-        vstrbq_p_s32(out0, first, vctp32q((uint32_t)count));
-        vstrbq_p_s32(out1, second, vctp32q((uint32_t)count));
-    }
-}
-
-/* Outputs of two windows for (up to) four channels; weights and numbers advance to the next four. */
-static inline void ek_mve_block(const int8_t *x0, const int8_t *x1, const int8_t **weights, int32_t steps,
-                                const int32_t **channels, const ek_mve_range *range, int8_t *out0, int8_t *out1,
-                                int32_t count) {
-    ek_mve_store(ek_mve_dot(x0, x1, weights, steps, channels), range, out0, out1, count);
+    ek_mve_store((int32x4_t){a, b, c, d}, channels, range, rounds_once, out, count);
 }
 
 #else
@@ -210,8 +219,8 @@ static inline void ek_mve_copy(int8_t *to, const int8_t *from, int32_t bytes) { 
 
 static inline void ek_mve_fill(int8_t *to, int32_t value, int32_t bytes) { memset(to, value, (size_t)bytes); }
 
-static inline void ek_mve_block_one(const int8_t *x, const int8_t *weights, int32_t steps, const int32_t *channels,
-                                    const ek_mve_range *range, int32_t rounds_once, int8_t *out, int32_t count) {
+static inline void ek_mve_block(const int8_t *x, const int8_t *weights, int32_t steps, const int32_t *channels,
+                                const ek_mve_range *range, int32_t rounds_once, int8_t *out, int32_t count) {
     int8_t shifts[EK_MVE_LANES];
     memcpy(shifts, channels + 8, sizeof shifts);
     for (int32_t lane = 0; lane < ek_min(count, EK_MVE_LANES); lane++) {
@@ -226,13 +235,16 @@ static inline void ek_mve_block_one(const int8_t *x, const int8_t *weights, int3
     }
 }
 
-static inline void ek_mve_block(const int8_t *x0, const int8_t *x1, const int8_t **weights, int32_t steps,
-                                const int32_t **channels, const ek_mve_range *range, int8_t *out0, int8_t *out1,
-                                int32_t count) {
-    ek_mve_block_one(x0, *weights, steps, *channels, range, 0, out0, count);
-    ek_mve_block_one(x1, *weights, steps, *channels, range, 0, out1, count);
-    *weights += EK_MVE_LANES * EK_MVE_STEP * steps;
-    *channels += EK_MVE_CHANNEL_WORDS;
+static inline void ek_mve_blocks(ek_mve_pair *pair, const int8_t **weights, int32_t steps, const int32_t **channels,
+                                 int32_t blocks, const ek_mve_range *range) {
+    for (; blocks > 0; blocks--) {
+        ek_mve_block(pair->x0, *weights, steps, *channels, range, 0, pair->out0, EK_MVE_LANES);
+        ek_mve_block(pair->x1, *weights, steps, *channels, range, 0, pair->out1, EK_MVE_LANES);
+        *weights += steps * EK_MVE_LANES * EK_MVE_STEP;
+        *channels += EK_MVE_CHANNEL_WORDS;
+        pair->out0 += EK_MVE_LANES;
+        pair->out1 += EK_MVE_LANES;
+    }
 }
 
 #endif

@@ -3,7 +3,7 @@
 #define EK_TRANSPOSE_CONV_F32_H
 
 #include "ek_float.h"
-#include "ek_taps.h"
+#include "ek_transposed.h"
 
 typedef struct {
     ek_transposed shape;

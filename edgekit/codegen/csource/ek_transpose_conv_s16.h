@@ -2,7 +2,7 @@
 #ifndef EK_TRANSPOSE_CONV_S16_H
 #define EK_TRANSPOSE_CONV_S16_H
 
-#include "ek_taps.h"
+#include "ek_transposed.h"
 #include "ek_wide.h"
 
 typedef struct {

@@ -2,7 +2,7 @@
 #ifndef EK_TRANSPOSE_CONV_S8_H
 #define EK_TRANSPOSE_CONV_S8_H
 
-#include "ek_taps.h"
+#include "ek_transposed.h"
 
 typedef struct {
     ek_transposed shape;

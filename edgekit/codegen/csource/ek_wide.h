@@ -14,7 +14,7 @@ typedef struct {
 } ek_wide_scale;
 
 /* The output of a channel, of a sum with the bias in it. Rounding once is TFLite's MultiplyByQuantizedMultiplier on
- * int64, with a mantissa of 15 bits and |sum| < 2^47, and its one rounding on int32, with 31 bits. */
+ * int64, with a mantissa of 15 bits and |sum| < 2^47. */
 static inline int16_t ek_wide_output(const ek_wide_scale *p, int64_t sum, int32_t channel) {
     const int32_t mantissa = p->mantissas[channel];
     const int32_t shift = p->shifts[channel];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edgekit.codegen.call import Build, Call, Field, Settings
+from edgekit.codegen.kernels.add_dsp import with_dsp
 from edgekit.codegen.kernels.add_s16 import lower_add_s16
 from edgekit.codegen.kernels.binary import Operands, binary_call, operands_of
 from edgekit.codegen.kernels.quantized import Multiplier, multiplier_of, output_range, scale_of, zero_point_of
@@ -33,7 +34,9 @@ def _lower(op: Op, settings: Settings, sign_of_b: int) -> Call:
     if suffix == "s16":
         return lower_add_s16(op, operands, signs)
     call = binary_call(op, "ek_add_s8", "ek_add_s8.h", operands, _fields(op, operands, signs))
-    return vectorized(call) if settings.build is Build.MVE else call
+    if settings.build is Build.MVE:
+        return vectorized(call)
+    return with_dsp(call) if settings.build is Build.DSP else call
 
 
 def _fields(op: Op, operands: Operands, signs: tuple[int, int]) -> dict[str, Field]:

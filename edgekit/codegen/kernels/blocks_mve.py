@@ -38,15 +38,16 @@ def channel_blocks(layer: Linear) -> Constant:
     return Constant(words)
 
 
-def is_plain(layer: Linear) -> bool:
-    """No output below the zero point and no shift to the left: rounding halves away from zero needs no fix-up."""
-    return layer.low >= layer.output_zero_point and not bool((layer.shifts > 0).any())
+def shifts_right(layer: Linear) -> bool:
+    """Every channel's factor is less than one."""
+    return not bool((layer.shifts > 0).any())
 
 
 def output_range_fields(layer: Linear) -> dict[str, int]:
     """How sums become outputs, as the kernels' parameters name it."""
     return {
-        "zero_point": layer.output_zero_point, "low": layer.low, "high": layer.high, "is_plain": int(is_plain(layer)),
+        "zero_point": layer.output_zero_point, "is_plain": int(layer.low >= layer.output_zero_point),
+        "low": layer.low, "high": layer.high,
     }  # fmt: skip
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from edgekit.codegen.call import Call, Field
-from edgekit.codegen.kernels.blocks_mve import STEP, channel_blocks, output_range_fields, steps_of, weight_blocks
+from edgekit.codegen.kernels.blocks_mve import STEP, channel_blocks, output_range_fields, shifts_right, steps_of, weight_blocks
 from edgekit.codegen.kernels.linear import Linear
 from edgekit.codegen.kernels.window import Window
 from edgekit.graph.model import Op
 
 
 def takes_mve(layer: Linear) -> bool:
-    """Groups are left to the portable kernel."""
-    return bool(layer.source.shape[3] == layer.weights.shape[3])
+    """Groups, and factors of one and more, are left to the other kernels."""
+    return bool(layer.source.shape[3] == layer.weights.shape[3]) and shifts_right(layer)
 
 
 def conv_mve(op: Op, layer: Linear, window: Window) -> Call:
@@ -21,11 +21,10 @@ def conv_mve(op: Op, layer: Linear, window: Window) -> Call:
     channels = layer.output.shape[3]
     rows = layer.weights.reshape(channels, -1)
     steps = steps_of(rows.shape[1])
-    is_point = _is_point(window)
-    gathers = not is_point or rows.shape[1] % STEP != 0
+    gathers = not window.is_pointwise or rows.shape[1] % STEP != 0
     fields: dict[str, Field] = {
         **_geometry(layer, window),
-        "is_point": int(is_point),
+        "is_pointwise": int(window.is_pointwise),
         "steps": steps,
         "weights": weight_blocks(rows),
         "channels": channel_blocks(layer),
@@ -39,16 +38,12 @@ def conv_mve(op: Op, layer: Linear, window: Window) -> Call:
         fields,
         inputs=(layer.source,),
         outputs=(layer.output,),
-        scratch_bytes=2 * steps * STEP if gathers else STEP,
+        scratch_bytes=2 * steps * STEP + STEP if gathers else STEP,
         ahead=(_ahead(layer, window),),
         rows=window.access(),
         own=False,
         macs=layer.output.size * rows.shape[1],
     )
-
-
-def _is_point(window: Window) -> bool:
-    return all(axis.kernel == 1 and axis.before == 0 for axis in (window.rows, window.columns))
 
 
 def _geometry(layer: Linear, window: Window) -> dict[str, int]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.codegen.call import Call, Constant, Field
-from edgekit.codegen.kernels.blocks_mve import STEP, channel_blocks, output_range_fields, steps_of, weight_blocks
+from edgekit.codegen.kernels.blocks_mve import STEP, channel_blocks, output_range_fields, shifts_right, steps_of, weight_blocks
 from edgekit.codegen.kernels.linear import Linear
 from edgekit.codegen.kernels.window import Axis, Window
 from edgekit.graph.model import Op
@@ -18,8 +18,8 @@ _BEYOND = 64
 
 
 def takes_mve(layer: Linear) -> bool:
-    """Other multipliers than one are left to the portable kernel."""
-    return bool(layer.source.shape[3] == layer.output.shape[3])
+    """Other multipliers than one, and factors of one and more, are left to the other kernels."""
+    return bool(layer.source.shape[3] == layer.output.shape[3]) and shifts_right(layer)
 
 
 def depthwise_mve(op: Op, layer: Linear, window: Window) -> Call:

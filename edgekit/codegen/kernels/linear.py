@@ -21,8 +21,9 @@ class Linear:
     """A layer's numbers, ready for a kernel.
 
     Attributes:
-        weights: int8, as the file has them.
+        weights: int8 (one of 4 bits in each where they are packed), as the file has them.
         channel_axis: of the weights.
+        is_packed: the file has weights of 4 bits, and so has flash, two a byte.
         bias: int32 (channels,): the layer's bias, and what the input's zero point adds: with it a sum over stored
             inputs (padding filled with the zero point) needs no correction.
         mantissas, shifts: int32 (channels,), from the sum to the output's scale.
@@ -33,6 +34,7 @@ class Linear:
     output: Tensor
     weights: NDArray[np.int8]
     channel_axis: int
+    is_packed: bool
     bias: NDArray[np.int32]
     mantissas: NDArray[np.int32]
     shifts: NDArray[np.int32]
@@ -40,6 +42,17 @@ class Linear:
     output_zero_point: int
     low: int
     high: int
+
+    @property
+    def batches(self) -> int:
+        """Images, or vectors, of an inference."""
+        return self.source.shape[0]
+
+    @property
+    def own_bias(self) -> Ints:
+        """The layer's bias, for inputs less their zero point."""
+        own: Ints = self.bias + self.input_zero_point * self.rows.sum(1, np.int64)
+        return own
 
     @property
     def rows(self) -> NDArray[np.int8]:
@@ -67,6 +80,7 @@ def linear_of(op: Op, channel_axis: int) -> Linear:
         output=output,
         weights=values,
         channel_axis=channel_axis,
+        is_packed=weights.dtype is DType.INT4,
         bias=folded.astype(np.int32),
         mantissas=np.array([m.mantissa for m in multipliers], np.int32),
         shifts=np.array([m.shift for m in multipliers], np.int32),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgekit.codegen.call import Constant, Rounding
+from edgekit.codegen.call import Constant
 from edgekit.codegen.kernels.linear import Linear, linear_of
 from edgekit.core.errors import ModelError
 from edgekit.graph.model import Op
@@ -32,23 +32,21 @@ def linear_s16_of(op: Op, channel_axis: int) -> Linear:
     return layer
 
 
-def wide_scale(op: Op, layer: Linear, narrow: Rounding = Rounding.TFLM) -> dict[str, int | Constant]:
+def wide_scale(op: Op, layer: Linear) -> dict[str, int | Constant]:
     """The members of `ek_wide_scale` (ek_wide.h): bias, and from a sum to an output.
 
     As MultiplyByQuantizedMultiplier of tensorflow/lite/kernels/internal/common.cc on int64: the multiplier is cut to
-    15 bits. With the option quantized_bias_type INT32 sums have 32 bits and are rounded as `narrow` says.
+    15 bits. With the option quantized_bias_type INT32 sums have 32 bits and are rounded twice.
     """
-    mantissas, shifts = layer.mantissas, layer.shifts
-    if _has_wide_sums(op):
+    mantissas, shifts, is_wide = layer.mantissas, layer.shifts, _has_wide_sums(op)
+    if is_wide:
         if int(shifts.max(initial=0)) > _MAX_SHIFT:
             raise ModelError(f"{op.label} '{op.name}' scales its sums up by more than 2^{_MAX_SHIFT}: they overflow.")
         cut = (mantissas.astype(np.int64) + (1 << 15)) >> 16
         mantissas, shifts = np.minimum(cut, 0x7FFF).astype(np.int32), 15 - shifts
-    elif narrow is Rounding.LITERT:
-        shifts = 31 - shifts
     return {
-        "scale.rounds_once": int(_has_wide_sums(op) or narrow is Rounding.LITERT),
-        "scale.bias": Constant(_bias(op, len(layer.bias)), align=8),
+        "scale.rounds_once": int(is_wide),
+        "scale.bias": Constant(wide_bias(op, len(layer.bias)), align=8),
         "scale.mantissas": Constant(mantissas),
         "scale.shifts": Constant(shifts.astype(np.int8), align=1),
         "scale.low": layer.low,
@@ -57,13 +55,12 @@ def wide_scale(op: Op, layer: Linear, narrow: Rounding = Rounding.TFLM) -> dict[
 
 
 def _has_wide_sums(op: Op) -> bool:
-    """Operators from before that option have sums of 64 bits; FULLY_CONNECTED without a bias has narrow ones."""
-    if op.kind == "FULLY_CONNECTED" and bias_of(op) is None:
-        return False
+    """Operators from before that option have sums of 64 bits."""
     return int(getattr(op.options, "quantizedBiasType", 0)) != DType.INT32.value
 
 
-def _bias(op: Op, channels: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def wide_bias(op: Op, channels: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """The layer's bias, zeros where it has none."""
     bias = bias_of(op)
     if bias is None or bias.data is None:
         return np.zeros(channels, np.int64)

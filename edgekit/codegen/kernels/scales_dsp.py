@@ -29,7 +29,7 @@ def scales_dsp(layer: Linear, rounds_once: bool = False, folded: bool = True) ->
         return None
     shifts = np.where(in_range, exponents, 1)
     addends = (layer.output_zero_point << shifts) + (1 << (shifts - 1))
-    bias = layer.bias + (0 if folded else layer.input_zero_point * layer.rows.sum(1, np.int64))
+    bias = layer.bias.astype(np.int64) if folded else layer.own_bias
     moving = np.stack([2 * bias, layer.mantissas, addends, shifts], axis=1)
     still = np.stack([0 * bottom, 0 * bottom, 2 * bottom + 1, 0 * bottom + 1], axis=1)
     return np.where(in_range[:, None], moving, still).astype(np.int32)

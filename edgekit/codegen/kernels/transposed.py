@@ -19,7 +19,7 @@ class Transposed:
     columns: Axis
 
     def fields(self) -> dict[str, int]:
-        """The members of `ek_transposed` (ek_taps.h), in a parameter struct that calls it `shape`."""
+        """The members of `ek_transposed` (ek_transposed.h), in a parameter struct that calls it `shape`."""
         rows, columns = self.rows, self.columns
         members = {
             "in_height": self.source.shape[1], "in_width": self.source.shape[2], "in_channels": self.source.shape[3],

@@ -72,7 +72,10 @@ def test_which_targets_have_one() -> None:
 def test_vela_compiles_an_int8_model_whole() -> None:
     package("ethosu.vela", "vela")
     part = pack_ethosu(pack_job(target="corstone-300-u55"), U55)
-    assert sorted(part.files) == ["ethosu/model_vela.c", "ethosu/model_vela.h", "ethosu/model_vela.tflite"]
+    names = ("model_vela.c", "model_vela.h", "model_vela.tflite", "op_resolver.h")
+    assert sorted(part.files) == [f"ethosu/{name}" for name in names]
+    resolver = part.files["ethosu/op_resolver.h"].decode()
+    assert "kEdgekitOpCount = 1;" in resolver and "resolver.AddEthosU();" in resolver
     model = part.files["ethosu/model_vela.tflite"]
     assert [op.custom_name for op in read(model).ops()] == ["ethos-u"]
     assert part.record["left_on_cpu"] == [] and part.record["cycles"] > 0

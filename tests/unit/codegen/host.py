@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.codegen.call import Settings
-from edgekit.codegen.generate import Generated, generate, the_graph
+from edgekit.codegen.generate import generate, the_graph
 from edgekit.graph.codec import read
 from edgekit.graph.model import Graph
 from edgekit.graph.types import DType
 from edgekit.runtime.litert import Kernels, LiteRT
+from tests.tools import tool
 
 Array = NDArray[Any]
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-pedantic")
@@ -45,17 +46,17 @@ int main(void) {
 
 def compiled(model: bytes, settings: Settings, folder: Path, compiler: str = "gcc", flags: Sequence[str] = ()) -> Path:
     """A program that runs the model; the sources lie beside it."""
-    return built(generate(read(model), settings), folder, compiler, flags)
+    return built(generate(read(model), settings).files, folder, compiler, flags)
 
 
-def built(generated: Generated, folder: Path, compiler: str = "gcc", flags: Sequence[str] = ()) -> Path:
-    """A program of generated C; the sources lie beside it."""
-    for name, content in generated.files.items():
+def built(files: Mapping[str, bytes], folder: Path, compiler: str = "gcc", flags: Sequence[str] = ()) -> Path:
+    """A program of generated sources."""
+    for name, content in files.items():
         (folder / name).write_bytes(content)
     (folder / "main.c").write_text(_MAIN)
     program = folder / "program"
     sources = [folder / "ek_model.c", folder / "main.c"]
-    command = [compiler, *WARNINGS, *SANITIZERS, "-O1", *flags, "-o", program, *sources, "-lm"]
+    command = [tool(compiler, f"sudo apt-get install {compiler}"), *WARNINGS, *SANITIZERS, "-O1", *flags, "-o", program, *sources, "-lm"]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert not done.stderr

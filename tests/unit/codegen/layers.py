@@ -28,7 +28,7 @@ def bias(rng: np.random.Generator, channels: int, dtype: DType) -> Spec:
     """int32, int64 or float32."""
     if dtype is DType.FLOAT32:
         return Spec((channels,), dtype, data=rng.normal(0, 1, channels).astype(np.float32))
-    limit = 1 << (20 if dtype is DType.INT32 else 34)
+    limit = 1 << 20
     return Spec((channels,), dtype, scale=1e-6, data=rng.integers(-limit, limit, channels, dtype.numpy))
 
 
@@ -70,7 +70,8 @@ def _out_size(size: int, kernel: int, stride: int, dilation: int, same: bool) ->
 
 
 def fully_connected(rng: np.random.Generator, number: int, dtype: DType) -> bytes:
-    """A FULLY_CONNECTED of any size, with one scale or one an output."""
+    """A FULLY_CONNECTED of any size, with one scale or one an output; of powers of two every fourth time, so that
+    sums fall on halves."""
     batches, depth, outputs = (int(n) for n in rng.integers(1, 20, 3))
     bits = bias_type(dtype, number)
     options = {"quantizedBiasType": INT32_SUMS} if bits is DType.INT32 else {}
@@ -80,6 +81,10 @@ def fully_connected(rng: np.random.Generator, number: int, dtype: DType) -> byte
         exact = source * kernel if isinstance(source, float) and isinstance(kernel, float) else 1e-6
         inputs.append(replace(bias(rng, outputs, bits), scale=exact if bits is not DType.FLOAT32 else None))
     output = activation(rng, (batches, outputs), dtype)
+    if dtype is DType.INT16 and number % 4 == 3:
+        scales = (2.0**-11, 2.0**-7, 2.0**-18, 2.0**-8)
+        *inputs, output = (replace(spec, scale=s) for spec, s in zip([*inputs, output], scales, strict=False))
+        output = replace(output, scale=scales[-1])
     return one_op("FULLY_CONNECTED", inputs, [output], 11, fusedActivationFunction=number % 4, **options)
 
 

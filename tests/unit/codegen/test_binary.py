@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.codegen.call import Settings
+from edgekit.codegen.call import Build, Settings
+from edgekit.codegen.generate import generate
 from edgekit.core.errors import ModelError
+from edgekit.graph.codec import read
 from edgekit.graph.types import DType
 from tests.unit.codegen.host import assert_exact
 from tests.unit.codegen.many_ops import side_by_side
@@ -56,7 +58,8 @@ def test_arithmetic(tmp_path: Path, kind: str, dtype: DType) -> None:
     assert_exact(side_by_side(models), Settings(), tmp_path, count=4)
 
 
-def test_add_with_equal_and_distant_scales(tmp_path: Path) -> None:
+@pytest.mark.parametrize("build", [Build.PORTABLE, Build.DSP])
+def test_add_with_equal_and_distant_scales(tmp_path: Path, build: Build) -> None:
     """The factor of one half, exact or not, and one close to nothing."""
     shape, models = (1, 5, 5, 4), []
     for a, b, out in [(0.5, 0.5, 1.0), (0.25, 0.125, 0.3), (0.1, 0.1, 0.001), (0.02, 1e-9, 0.02), (1e-6, 0.7, 20.0)]:
@@ -64,7 +67,21 @@ def test_add_with_equal_and_distant_scales(tmp_path: Path) -> None:
         for kind in ("ADD", "SUB"):
             models.append(one_op(kind, inputs, [Spec(shape, scale=out, zero_point=-128)]))
             models.append(one_op(kind, inputs[::-1], [Spec(shape, scale=out, zero_point=127)]))
-    assert_exact(side_by_side(models), Settings(), tmp_path, count=20)
+    assert_exact(side_by_side(models), Settings(build), tmp_path, count=20)
+
+
+def test_add_by_dsp(tmp_path: Path) -> None:
+    """Many scales and zero points, both operands the one with the larger scale."""
+    models = []
+    for shape in ((1, 3, 5, 7), (11,)) * 20:
+        scales = RNG.uniform(0.001, 0.1, 3)
+        places = RNG.choice([-128, -1, 0, 77, 127], 3)
+        specs = [Spec(shape, scale=float(s), zero_point=int(z)) for s, z in zip(scales, places, strict=True)]
+        models.append(one_op("ADD", specs[:2], specs[2:]))
+    model = side_by_side(models)
+    functions = {call.function for call in generate(read(model), Settings(Build.DSP)).plan.calls}
+    assert {"ek_add_s8_dsp", "ek_add_s8_dsp_rows"} <= functions
+    assert_exact(model, Settings(Build.DSP), tmp_path, count=20)
 
 
 @pytest.mark.parametrize("kind", ["ADD", "SUB"])

@@ -19,7 +19,7 @@ LAYERS = 40
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
-@pytest.mark.parametrize("build", [Build.PORTABLE, Build.DSP])
+@pytest.mark.parametrize("build", list(Build))
 @pytest.mark.parametrize("kind", ["conv", "depthwise", "depthwise_3x3", "fully_connected"])
 def test_random_layers_are_exact(tmp_path: Path, kind: str, build: Build, compiler: str) -> None:
     layers = Layers(seed=1 if compiler == "gcc" else 2)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from edgekit.codegen.call import Settings
-from edgekit.codegen.generate import generate
+from edgekit.codegen.generate import generate, the_graph
 from edgekit.core.errors import ModelError
 from edgekit.graph.codec import read
 from edgekit.graph.types import DType
-from tests.unit.codegen.host import assert_exact
+from tests.unit.codegen.host import assert_exact, random_samples, reference
 from tests.unit.codegen.layers import layer, weights
 from tests.unit.codegen.many_ops import side_by_side
 from tests.unit.codegen.one_op import Spec, one_op
@@ -28,6 +28,16 @@ def test_layers_are_exact(tmp_path: Path, kind: str, dtype: DType, seed: int, co
     rng = np.random.default_rng(seed)
     makes = [layer(rng, kind, number, dtype) for number in range(24)]
     assert_exact(side_by_side(makes), Settings(), tmp_path, compiler=compiler)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_most_outputs_of_these_layers_are_within_their_range(kind: str) -> None:
+    """A test of saturated outputs would show nothing."""
+    rng = np.random.default_rng(1)
+    model = side_by_side([layer(rng, kind, number, DType.INT16) for number in range(24)])
+    (results,) = reference(model, random_samples(the_graph(read(model)), 1))
+    values = np.concatenate([result.reshape(-1) for result in results])
+    assert np.mean((values > -32768) & (values < 32767) & (values != 0)) > 0.3
 
 
 def test_a_zero_point_of_int16_is_refused() -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import random
 from typing import cast
 
+from edgekit.codegen.plan.picture import ArenaBlock, ArenaPicture
 from edgekit.measure.gates import Gate
 from edgekit.measure.measurement import (
     Conditions,
@@ -34,6 +35,7 @@ from edgekit.report.model import (
     MemoryFacts,
     ModelFacts,
     OperatorRow,
+    PartFacts,
     Report,
     Score,
     Size,
@@ -66,6 +68,18 @@ def latencies(count: int = 200) -> list[float]:
     """Skewed microseconds with a few long ones, the same ones each time."""
     rng = random.Random(7)
     return [308 + rng.gammavariate(2.2, 6) + (rng.random() < 0.02) * 220 for _ in range(count)]
+
+
+def arena() -> ArenaPicture:
+    """Two convolutions that take turns, and a layer that writes over its input."""
+    blocks = (
+        ArenaBlock("input_1", "input", 0, 1, 512, 3072),
+        ArenaBlock("model/conv2d/Relu", "lines", 1, 1, 8192, 1536),
+        ArenaBlock("model/conv2d_1/Relu", "tensor", 1, 2, 0, 8192),
+        ArenaBlock("Identity", "output", 2, 3, 0, 10),
+        ArenaBlock("Identity", "scratch", 2, 2, 8192, 40),
+    )
+    return ArenaPicture(blocks, ("inputs", "CONV_2D CONV_2D", "SOFTMAX", "outputs"), 9728, 9700, 20_000, 4096)
 
 
 def measurement() -> Measurement:
@@ -157,6 +171,7 @@ def full() -> Report:
             OperatorRow("SOFTMAX", 1, 0, 0, Level.RUNS),
         ),
         memory=MemoryFacts(49_152, "CONV_2D model/conv2d_1/Conv2D"),
+        arena=arena(),
         measurements=(measurement(),),
         gates=(
             Gate("latency_p90_ms", 30.0, 0.334, "ms", True, "200 runs on local"),
@@ -195,7 +210,9 @@ def _replace_text(value: object) -> object:
     if isinstance(value, tuple):
         return tuple(_replace_text(v) for v in value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.name not in {"key", "on"}}
+        fields = {
+            f.name: getattr(value, f.name) for f in dataclasses.fields(value) if f.name not in {"key", "on", "use"}
+        }
         return dataclasses.replace(value, **{k: _replace_text(v) for k, v in fields.items()})
     return value
 
@@ -210,4 +227,12 @@ def index() -> Index:
             Entry(pico, "pico-2/report.html"),
             Entry(empty(), "local/r.html"),
         ),
+    )
+
+
+def parts() -> tuple[PartFacts, ...]:
+    """What a microcontroller's bundle holds beside the model."""
+    return (
+        PartFacts("tflm", "TensorFlow Lite Micro", (Fact("arena", "24 KiB at most"),)),
+        PartFacts("c", "edgekit C", notes=("The bundle has no c/: No C is generated for <b>CUMSUM</b>.",)),
     )

@@ -24,6 +24,7 @@ PAGES = {
     "hostile": render_html(sample.hostile()),
     "two devices": render_html(dataclasses.replace(sample.full(), measurements=(sample.measurement(),) * 2)),
     "emulated": render_html(dataclasses.replace(sample.full(), measurements=(sample.emulated(),))),
+    "microcontroller": render_html(dataclasses.replace(sample.full(), parts=sample.parts())),
     "index": render_index(sample.index()),
     "empty index": render_index(Index("nothing", ())),
 }
@@ -98,7 +99,7 @@ def test_numbers_of_the_report_are_on_the_page() -> None:
 @pytest.mark.parametrize("sqnr", [None, -3.0, 0.0, 200.0])
 def test_layers_of_any_error_are_drawn_inside_the_chart(sqnr: float | None) -> None:
     rows = (LayerRow("a", "ADD", sqnr), LayerRow("b", "ADD", 30.0))
-    shown = render_html(dataclasses.replace(sample.full(), layers=rows))
+    shown = render_html(dataclasses.replace(sample.full(), layers=rows, arena=None))
     assert page.problems(shown) == []
     heights = [float(h) for h in re.findall(r'<rect x="[^"]*" y="[^"]*" width="[^"]*" height="([^"]*)"', shown)]
     assert all(0 <= h <= 151 for h in heights)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from edgekit.measure.ratio import Verdict, Versus
+from edgekit.report.model import Entry, Index
 from edgekit.report.text import (
     columns_of,
     render_measurement,
@@ -43,6 +45,17 @@ def test_least_report() -> None:
     assert render_text(sample.empty()) == (
         "tiny\nno budget was set, so nothing was gated\n\nsize  100 B → 100 B, 100 % of the original"
     )
+
+
+def test_the_parts_of_a_microcontrollers_bundle() -> None:
+    report = dataclasses.replace(sample.full(), parts=sample.parts())
+    assert (
+        "\n\ntflm/ for TensorFlow Lite Micro\narena  24 KiB at most\n\n"
+        "c/ for edgekit C\nnote  The bundle has no c/: No C is generated for <b>CUMSUM</b>.\n\n"
+    ) in render_text(report)
+    name = report.target.name
+    index = Index("two", (Entry(report, "a/report.html"), Entry(sample.full(), "b/report.html")))
+    assert render_targets(index).endswith(f"\n{name}  The bundle has no c/: No C is generated for <b>CUMSUM</b>.")
 
 
 def test_colour_only_where_it_is_told() -> None:

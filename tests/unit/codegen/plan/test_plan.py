@@ -144,7 +144,7 @@ def networks(draw: st.DrawFn) -> Network:
     return net
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(networks(), st.sampled_from([None, *Optimize]), st.sampled_from(list(Build)))
 def test_every_read_finds_what_was_written(net: Network, optimize: Optimize | None, build: Build) -> None:
     calls = tuple(net.calls)
@@ -177,7 +177,7 @@ def residual_blocks(draw: st.DrawFn) -> Network:
     return net
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(networks() | residual_blocks(), st.data())
 def test_any_stream_computes_every_row_once(net: Network, data: st.DataObject) -> None:
     graph = net.graph()

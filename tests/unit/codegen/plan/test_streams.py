@@ -38,7 +38,7 @@ def assert_streamed_exactly(content: bytes, settings: Settings, folder: Path, se
         i = segment.last + 1
     found = planned(graph, memory, tasks)
     samples = random_samples(graph, count, seed)
-    outputs = run(built(written(graph, found, settings), folder), graph, samples)
+    outputs = run(built(written(graph, found, settings).files, folder), graph, samples)
     for ours, theirs in zip(outputs, reference(content, samples), strict=True):
         for mine, wanted in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(mine, wanted.reshape(mine.shape))
