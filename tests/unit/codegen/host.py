@@ -16,6 +16,7 @@ from edgekit.graph.codec import read
 from edgekit.graph.model import Graph
 from edgekit.graph.types import DType
 from edgekit.runtime.litert import Kernels, LiteRT
+from tests.tools import tool
 
 Array = NDArray[Any]
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion", "-pedantic")
@@ -55,7 +56,17 @@ def built(files: Mapping[str, bytes], folder: Path, compiler: str = "gcc", flags
     (folder / "main.c").write_text(_MAIN)
     program = folder / "program"
     sources = [folder / "ek_model.c", folder / "main.c"]
-    command = [compiler, *WARNINGS, *SANITIZERS, "-O1", *flags, "-o", program, *sources, "-lm"]
+    command = [
+        tool(compiler, f"sudo apt-get install {compiler}"),
+        *WARNINGS,
+        *SANITIZERS,
+        "-O1",
+        *flags,
+        "-o",
+        program,
+        *sources,
+        "-lm",
+    ]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
