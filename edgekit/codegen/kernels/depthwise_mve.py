@@ -6,7 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.codegen.call import Call, Constant, Field
-from edgekit.codegen.kernels.blocks_mve import STEP, channel_blocks, output_range_fields, shifts_right, steps_of, weight_blocks
+from edgekit.codegen.kernels.blocks_mve import (
+    STEP,
+    channel_blocks,
+    output_range_fields,
+    shifts_right,
+    steps_of,
+    weight_blocks,
+)
 from edgekit.codegen.kernels.linear import Linear
 from edgekit.codegen.kernels.window import Axis, Window
 from edgekit.graph.model import Op
