@@ -16,11 +16,14 @@ M4F = ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16")
 
 
 @pytest.mark.parametrize("optimize", ["-O2", "-O3", "-Os", "-O0"])
-@pytest.mark.parametrize("kind", ["conv", "depthwise", "depthwise_3x3", "fully_connected"])
-def test_random_layers(tmp_path: Path, kind: str, optimize: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "bits"),
+    [("conv", 8), ("conv", 4), ("depthwise", 8), ("depthwise_3x3", 8), ("fully_connected", 8), ("fully_connected", 4)],
+)
+def test_random_layers(tmp_path: Path, kind: str, bits: int, optimize: str) -> None:
     needed()
-    layers = Layers(seed=3)
-    for _ in range(40):
+    layers = Layers(seed=3, bits=bits)
+    for _ in range(30):
         getattr(layers, kind)()
     (outcome,) = run_on_m55([layers.bytes()], DSP, tmp_path, samples=4, flags=(*M4F, optimize))
     assert outcome.differing == 0
