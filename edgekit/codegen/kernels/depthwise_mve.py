@@ -94,4 +94,3 @@ def _offsets(columns: Axis, groups: int, group_bytes: int, channels: int) -> Con
     found = [group * group_bytes + tap * column_bytes for group in range(groups) for tap in range(columns.kernel)]
     padded = found + [0] * (-len(found) % (STEP // _WORD))
     return Constant(np.array(padded, np.uint32))
-
