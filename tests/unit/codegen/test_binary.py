@@ -54,7 +54,9 @@ def cases(kind: str, dtype: DType, out: DType | None = None, version: int = 1, *
 @pytest.mark.parametrize("dtype", [DType.INT8, DType.INT16])
 @pytest.mark.parametrize("kind", ["ADD", "SUB", "MUL"])
 def test_arithmetic(tmp_path: Path, kind: str, dtype: DType) -> None:
-    models = [m for activation in range(4) for m in cases(kind, dtype, version=2, fusedActivationFunction=activation)]
+    models = cases(kind, dtype, version=2)
+    for activation in (1, 2, 3):
+        models += cases(kind, dtype, version=2, fusedActivationFunction=activation)[activation - 1 :: 3]
     assert_exact(side_by_side(models), Settings(), tmp_path, count=4)
 
 
