@@ -86,6 +86,15 @@ def test_add_by_dsp(tmp_path: Path) -> None:
     assert_exact(model, Settings(Build.DSP), tmp_path, count=20)
 
 
+def test_mul_of_all_scales(tmp_path: Path) -> None:
+    """Products that are scaled down, up, and not at all."""
+    shape, models = (1, 5, 5, 4), []
+    for a, b, out in [(0.5, 0.5, 0.25), (0.9, 0.9, 1.0), (0.5, 0.5, 0.01), (1.0, 1.0, 1e-4), (1e-5, 1e-4, 1.0)]:
+        inputs = [Spec(shape, scale=a, zero_point=-128), Spec(shape, scale=b, zero_point=99)]
+        models.append(one_op("MUL", inputs, [Spec(shape, scale=out, zero_point=-3)], 2))
+    assert_exact(side_by_side(models), Settings(), tmp_path, count=20)
+
+
 @pytest.mark.parametrize("kind", ["ADD", "SUB"])
 def test_int16_scales_that_are_powers_of_two(tmp_path: Path, kind: str) -> None:
     shape, models = (1, 5, 5, 4), []
