@@ -27,7 +27,7 @@ KERNELS: Registry[Lower] = Registry(
         "CONV_2D": (f"{_HERE}.conv:lower_conv", "convolutions, dilated and grouped ones too"),
         "CONV_2D/int16": (f"{_HERE}.conv_s16:lower_conv_s16", "int16 activations, int8 weights"),
         "DEPTHWISE_CONV_2D": (f"{_HERE}.depthwise:lower_depthwise", "depthwise convolutions with any multiplier"),
-        "DEPTHWISE_CONV_2D/int16": (f"{_HERE}.depthwise_s16:lower_depthwise_s16", "int16 activations, int8 weights"),
+        "DEPTHWISE_CONV_2D/int16": (f"{_HERE}.conv_s16:lower_depthwise_s16", "int16 activations, int8 weights"),
         "DEPTH_TO_SPACE": (f"{_HERE}.move:lower_depth_to_space", "channels as blocks of pixels"),
         "DEQUANTIZE": (f"{_HERE}.quantize:lower_dequantize", "to float32"),
         "ELU": (f"{_HERE}.curves:lower_curve", "a table"),
@@ -114,13 +114,32 @@ def lower(op: Op, settings: Settings) -> Call:
 
     Raises ModelError where there is none.
     """
-    call = _lower(op, settings)
+    _require_whole(op)
+    try:
+        call = _lower(op, settings)
+    except (ArithmeticError, LookupError, ValueError) as error:
+        raise ModelError(
+            f"{op.label} '{op.name}' has shapes, scales or options that no C can have: {error}."
+        ) from error
     for tensor in call.inputs:
         if tensor.is_constant:
             raise ModelError(
                 f"{op.label} '{op.name}' computes with the constant '{tensor.name}' where C needs a computed one."
             )
     return call
+
+
+def _require_whole(op: Op) -> None:
+    """Kernels' files rely on these; `graph.check` has seen to the rest."""
+    if not op.outputs or not any(op.inputs):
+        raise ModelError(f"{op.label} '{op.name}' has no inputs or no outputs.")
+    if op.options is None and op.kind in OPS and OPS[op.kind].options:
+        raise ModelError(f"{op.label} '{op.name}' has no options.")
+    for tensor in (*op.inputs, *op.outputs):
+        if tensor is not None and not tensor.size:
+            raise ModelError(
+                f"{op.label} '{op.name}' has the empty tensor '{tensor.name}': there is nothing to compute."
+            )
 
 
 def _lower(op: Op, settings: Settings) -> Call:
