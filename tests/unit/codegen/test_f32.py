@@ -14,20 +14,21 @@ from edgekit.codegen.generate import generate
 from edgekit.core.errors import ModelError
 from edgekit.graph.codec import read
 from edgekit.runtime.litert import Kernels
-from tests.unit.codegen.float_ops import binary, pool, prelu, reduction, resize, unary
+from tests.unit.codegen.float_ops import ARITHMETIC, COMPARISONS, binary, pool, prelu, reduction, resize, unary
 from tests.unit.codegen.host import assert_exact
 from tests.unit.codegen.many_ops import side_by_side
 from tests.unit.codegen.near import assert_within
 
+CLIPS = ("RELU", "RELU6", "RELU_N1_TO_1", "HARD_SWISH", "ABS", "NEG", "SQUARE")
 COMPILERS = pytest.mark.parametrize(("seed", "compiler"), [(1, "gcc"), (2, "clang")])
 
 
 @COMPILERS
 def test_elementwise_operators_are_exact(tmp_path: Path, seed: int, compiler: str) -> None:
     rng = np.random.default_rng(seed)
-    clips = [unary(rng, kind) for kind in ("RELU", "RELU6", "RELU_N1_TO_1", "HARD_SWISH") for _ in range(3)]
+    clips = [unary(rng, kind) for kind in CLIPS for _ in range(3)]
     leaks = [unary(rng, "LEAKY_RELU", alpha=0.1) for _ in range(3)] + [prelu(rng) for _ in range(3)]
-    kinds = ("ADD", "SUB", "MUL", "DIV", "SQUARED_DIFFERENCE")
+    kinds = (*ARITHMETIC, "SQUARED_DIFFERENCE", "MAXIMUM", "MINIMUM", *COMPARISONS)
     pairs = [binary(rng, kind, number) for kind in kinds for number in range(6)]
     assert_exact(side_by_side([*clips, *leaks, *pairs]), Settings(), tmp_path, compiler=compiler)
 
