@@ -109,15 +109,6 @@ KERNELS: Registry[Lower] = Registry(
 )
 
 
-_OPTIONS_SAY_NOTHING = frozenset({
-    "ABS", "BATCH_TO_SPACE_ND", "BROADCAST_TO", "DEQUANTIZE", "EQUAL", "EXP", "EXPAND_DIMS", "GREATER",
-    "GREATER_EQUAL", "HARD_SWISH", "LESS", "LESS_EQUAL", "LOGICAL_AND", "LOGICAL_NOT", "LOGICAL_OR", "MAXIMUM",
-    "MINIMUM", "NEG", "NOT_EQUAL", "PAD", "PADV2", "QUANTIZE", "RANK", "RESHAPE", "REVERSE_V2", "SLICE",
-    "SPACE_TO_BATCH_ND", "SQUARE", "SQUARED_DIFFERENCE", "TILE", "TRANSPOSE",
-})  # fmt: skip
-"""Operators whose options table has no members, or none that the output's shape does not say: files may lack it."""
-
-
 def lower(op: Op, settings: Settings) -> Call:
     """The call that computes `op`: by the entry for its type of activation, else by the one for its kind.
 
@@ -130,6 +121,11 @@ def lower(op: Op, settings: Settings) -> Call:
         raise ModelError(
             f"{op.label} '{op.name}' has shapes, scales or options that no C can have: {error}."
         ) from error
+    except AttributeError as error:
+        # Only a kernel that asks for options needs them: converters leave out those of RESHAPE, PAD and others.
+        if op.options is not None:
+            raise
+        raise ModelError(f"{op.label} '{op.name}' has no options.") from error
     for tensor in call.inputs:
         if tensor.is_constant:
             raise ModelError(
@@ -142,9 +138,6 @@ def _require_whole(op: Op) -> None:
     """Kernels' files rely on these; `graph.check` has seen to the rest."""
     if not op.outputs or not any(op.inputs):
         raise ModelError(f"{op.label} '{op.name}' has no inputs or no outputs.")
-    needs_options = op.kind in OPS and OPS[op.kind].options and op.kind not in _OPTIONS_SAY_NOTHING
-    if op.options is None and needs_options:
-        raise ModelError(f"{op.label} '{op.name}' has no options.")
     for tensor in (*op.inputs, *op.outputs):
         if tensor is not None and not tensor.size:
             raise ModelError(
