@@ -47,7 +47,7 @@ def checked(part: Part, pack: PackJob, golden: tuple[Golden, GoldenSpec] | None)
             "nothing was written; this is a fault of edgekit",
         )
     count = golden[0].count
-    exact = "bit-exact" if parity.bound == 0 else f"largest difference {parity.max_difference:.3g}"
+    exact = "bit-exact" if parity.max_difference == 0 else f"largest difference {parity.max_difference:.3g}"
     record = {"state": "passed", "samples": count, "worst": parity.max_difference, "compiler": found.compiler}
     return _with_check(part, record, f"{exact} on {count} golden samples, compiled by {found.compiler}")
 
