@@ -121,6 +121,10 @@ def lower(op: Op, settings: Settings) -> Call:
         raise ModelError(
             f"{op.label} '{op.name}' has shapes, scales or options that no C can have: {error}."
         ) from error
+    except AttributeError as error:  # of None: many operators need no options, and files leave them out
+        if op.options is not None:
+            raise
+        raise ModelError(f"{op.label} '{op.name}' has no options.") from error
     for tensor in call.inputs:
         if tensor.is_constant:
             raise ModelError(
@@ -133,21 +137,11 @@ def _require_whole(op: Op) -> None:
     """Kernels' files rely on these; `graph.check` has seen to the rest."""
     if not op.outputs or not any(op.inputs):
         raise ModelError(f"{op.label} '{op.name}' has no inputs or no outputs.")
-    if op.options is None and _has_fields(op.kind):
-        raise ModelError(f"{op.label} '{op.name}' has no options.")
     for tensor in (*op.inputs, *op.outputs):
         if tensor is not None and not tensor.size:
             raise ModelError(
                 f"{op.label} '{op.name}' has the empty tensor '{tensor.name}': there is nothing to compute."
             )
-
-
-def _has_fields(kind: str) -> bool:
-    """Whether operators of this kind have options to read: many tables of the schema are empty, and may be left out."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    table = OPS[kind].options if kind in OPS else ""
-    return bool(table) and bool(vars(getattr(schema, f"{table}T")()))
 
 
 def _lower(op: Op, settings: Settings) -> Call:
