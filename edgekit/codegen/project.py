@@ -225,7 +225,9 @@ _MAKE = """\
 # make check    the example, compiled for this machine and run
 {cpu}CFLAGS ?= {flags}
 CPU ?=
-AR ?= ar
+ifeq ($(origin AR),default)
+AR := $(or $(patsubst %gcc,%ar,$(filter %gcc,$(CC))),ar)
+endif
 
 WARNINGS := -std=c99 -Wall -Wextra -Wconversion -pedantic
 
