@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.codegen.call import Constant
 from edgekit.codegen.kernels.linear import Linear, linear_of
@@ -10,6 +11,9 @@ from edgekit.core.errors import ModelError
 from edgekit.graph.model import Op
 from edgekit.graph.ops import activation_of, bias_of
 from edgekit.graph.types import DType
+
+STEP_DSP = 4
+"""Weights that are multiplied together."""
 
 _MAX_SHIFT = 7
 
@@ -59,7 +63,18 @@ def _has_wide_sums(op: Op) -> bool:
     return int(getattr(op.options, "quantizedBiasType", 0)) != DType.INT32.value
 
 
-def wide_bias(op: Op, channels: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def in_order_dsp(rows: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Rows of weights, padded with zeros, as ek_wide_dot_two_dsp (ek_wide.h) takes them.
+
+    >>> in_order_dsp(np.array([[1, 2, 3, 4, 5]], np.int8)).tolist()
+    [[1, 3, 2, 4, 5, 0, 0, 0]]
+    """
+    padded = np.pad(rows, ((0, 0), (0, -rows.shape[1] % STEP_DSP)))
+    fours = padded.reshape(len(rows), -1, STEP_DSP)[:, :, [0, 2, 1, 3]]
+    return np.ascontiguousarray(fours.reshape(padded.shape))
+
+
+def wide_bias(op: Op, channels: int) -> NDArray[np.int64]:
     """The layer's bias, zeros where it has none."""
     bias = bias_of(op)
     if bias is None or bias.data is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,19 @@ def test_joins_and_parts(tmp_path: Path, dtype: DType, axis: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+def test_joins_with_constants(tmp_path: Path, dtype: DType) -> None:
+    models = []
+    for axis, shapes in [(0, [(1, 3), (2, 3), (1, 3)]), (1, [(2, 1), (2, 4), (2, 2)])]:
+        for fixed in (0, 1, 2):
+            parts = [tensor(shape, dtype) for shape in shapes]
+            values = np.arange(parts[fixed].shape[0] * parts[fixed].shape[1]).reshape(parts[fixed].shape)
+            parts[fixed] = replace(parts[fixed], data=values.astype(dtype.numpy))
+            whole = tensor(np.concatenate([np.zeros(shape) for shape in shapes], axis).shape, dtype)
+            models.append(one_op("CONCATENATION", parts, [whole], 3, axis=axis))
+    hold(models, tmp_path)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_pads(tmp_path: Path, dtype: DType) -> None:
     models = []
     for shape, borders in [
@@ -186,6 +200,7 @@ def test_what_lies_in_one_piece_is_not_copied() -> None:
         one_op("SLICE", [tensor((4, 5), DType.INT8), constant(1, 0), constant(2, 5)], [tensor((2, 5), DType.INT8)]),
         one_op("TRANSPOSE", [tensor((1, 4, 5), DType.INT8), constant(1, 0, 2)], [tensor((4, 1, 5), DType.INT8)]),
         one_op("SPLIT", [constant(0), tensor((4, 5), DType.INT8)], [tensor((2, 5), DType.INT8)] * 2, numSplits=2),
+        one_op("UNPACK", [tensor((20, 5), DType.INT8)], [tensor((5,), DType.INT8)] * 20, axis=0, num=20),
     ]
     for model in pieces:
         assert generate(read(model), Settings()).plan.calls == ()
@@ -197,7 +212,7 @@ def test_refusals() -> None:
         r"No C is generated for TRANSPOSE on int4": one_op("TRANSPOSE", [small, constant(1, 0)], [small]),
         "computes 'in1' while it runs": one_op("TRANSPOSE", [tensor((3,), DType.INT8), Spec((1,), DType.INT32)], [tensor((3,), DType.INT8)]),
         "joins 'in1' of another type or scale": one_op("CONCATENATION", [Spec((3,), scale=0.1), Spec((3,), scale=0.2)], [Spec((6,), scale=0.1)]),
-        "has 9 parts": one_op("CONCATENATION", [tensor((1,), DType.INT8)] * 9, [tensor((9,), DType.INT8)]),
+        "has 9 parts": one_op("CONCATENATION", [tensor((2, 1), DType.INT8)] * 9, [tensor((2, 9), DType.INT8)], axis=1),
     }  # fmt: skip
     for sentence, model in refused.items():
         with pytest.raises(ModelError, match=sentence):
