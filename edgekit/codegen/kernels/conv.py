@@ -19,7 +19,7 @@ def lower_conv(op: Op, settings: Settings) -> Call:
     window = window_of(op, layer.source, (layer.weights.shape[1], layer.weights.shape[2]))
     if layer.batches > 1:
         return portable(op, layer, window)
-    if settings.build is Build.MVE and not layer.is_packed and takes_mve(layer):
+    if settings.build is Build.MVE and not layer.is_packed and takes_mve(layer, window):
         return conv_mve(op, layer, window)
     fast = None if settings.build is Build.PORTABLE else conv_dsp(op, layer, window, geometry(layer, window))
     return fast or portable(op, layer, window)
