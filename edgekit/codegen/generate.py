@@ -11,6 +11,7 @@ from edgekit.codegen.kernels.registry import lower
 from edgekit.codegen.library import library_files
 from edgekit.codegen.plan.plan import Plan, plan
 from edgekit.core.errors import ModelError
+from edgekit.graph.check import check
 from edgekit.graph.model import Graph, Model, Tensor
 
 
@@ -34,6 +35,7 @@ class Generated:
 
 def generate(model: Model, settings: Settings) -> Generated:
     """C for `model`. Raises ModelError, with the operator, where there is no C for it."""
+    check(model)
     graph = the_graph(model)
     calls = tuple(lower(op, settings) for op in graph.ops)
     return written(graph, plan(graph, calls, settings), settings)

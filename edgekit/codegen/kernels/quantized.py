@@ -34,6 +34,8 @@ def multiplier_of(real: float) -> Multiplier:
         mantissa, shift = mantissa // 2, shift + 1
     if shift < -31:
         mantissa, shift = 0, 0
+    if shift > 31:
+        raise OverflowError(f"scales are a factor of {real:.3g} apart")
     if shift > 30:
         mantissa, shift = (1 << 31) - 1, 30
     return Multiplier(mantissa, shift)
