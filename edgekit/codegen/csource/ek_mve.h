@@ -190,28 +190,28 @@ static inline void ek_mve_block(const int8_t *x, const int8_t *weights, int32_t 
 
 /* Both windows by `blocks` of four channels. Two steps a round; an odd number begins in the middle. Odd registers that
  * are left hold what the steps need, the rest is in memory. */
-static inline void ek_mve_blocks(ek_mve_pair *pair, const int8_t **weights, int32_t steps, const int32_t **channels,
+static inline void ek_mve_blocks(ek_mve_pair pair, const int8_t *weights, int32_t steps, const int32_t *channels,
                                  int32_t blocks, const ek_mve_range *range) {
     const struct {
         const int8_t *x0;
         const int8_t *x1;
-    } from = {pair->x0, pair->x1};
+    } from = {pair.x0, pair.x1};
     struct {
         int8_t *out0;
         int8_t *out1;
-    } to = {pair->out0, pair->out1};
+    } to = {pair.out0, pair.out1};
     const struct {
         int32_t zero_point, is_plain;
     } zero = {range->zero_point, range->is_plain};
-    const int32_t *const end = *channels + blocks * EK_MVE_CHANNEL_WORDS;
+    const int32_t *const end = channels + blocks * EK_MVE_CHANNEL_WORDS;
     const int16x8_t low = vdupq_n_s16((int16_t)range->low);
     const int16x8_t high = vdupq_n_s16((int16_t)range->high);
     int32x4_t a;
     int32x4_t b;
     int32x4_t m;
     int32x4_t s;
-    register const int32_t *numbers __asm__("r5") = *channels;
-    register const int8_t *w __asm__("r9") = *weights;
+    register const int32_t *numbers __asm__("r5") = channels;
+    register const int8_t *w __asm__("r9") = weights;
     __asm__ volatile(
         "3:\n"
         "ldrd r1, r3, %[from]\n"
@@ -232,10 +232,6 @@ static inline void ek_mve_blocks(ek_mve_pair *pair, const int8_t **weights, int3
         : "+r"(numbers), "+r"(w), [to] "+m"(to), [a] "=&w"(a), [b] "=&w"(b), [m] "=&w"(m), [s] "=&w"(s)
         : [from] "m"(from), [steps] "m"(steps), [zero] "m"(zero), [end] "m"(end), [low] "w"(low), [high] "w"(high)
         : "r0", "r1", "r2", "r3", "r4", "r6", "r8", "r10", "r11", "r12", "lr", "cc", "memory");
-    *channels = numbers;
-    *weights = w;
-    pair->out0 = to.out0;
-    pair->out1 = to.out1;
 }
 
 #else
@@ -283,12 +279,12 @@ static inline void ek_mve_block_two(ek_mve_pair *pair, const int8_t *weights, in
     ek_mve_store_two((int32x4_t){a0, a1, a2, a3}, (int32x4_t){b0, b1, b2, b3}, channels, range, pair);
 }
 
-static inline void ek_mve_blocks(ek_mve_pair *pair, const int8_t **weights, int32_t steps, const int32_t **channels,
+static inline void ek_mve_blocks(ek_mve_pair pair, const int8_t *weights, int32_t steps, const int32_t *channels,
                                  int32_t blocks, const ek_mve_range *range) {
     for (; blocks > 0; blocks--) {
-        ek_mve_block_two(pair, *weights, steps, *channels, range);
-        *weights += steps * EK_MVE_LANES * EK_MVE_STEP;
-        *channels += EK_MVE_CHANNEL_WORDS;
+        ek_mve_block_two(&pair, weights, steps, channels, range);
+        weights += steps * EK_MVE_LANES * EK_MVE_STEP;
+        channels += EK_MVE_CHANNEL_WORDS;
     }
 }
 
@@ -316,15 +312,15 @@ static inline void ek_mve_block(const int8_t *x, const int8_t *weights, int32_t 
     }
 }
 
-static inline void ek_mve_blocks(ek_mve_pair *pair, const int8_t **weights, int32_t steps, const int32_t **channels,
+static inline void ek_mve_blocks(ek_mve_pair pair, const int8_t *weights, int32_t steps, const int32_t *channels,
                                  int32_t blocks, const ek_mve_range *range) {
     for (; blocks > 0; blocks--) {
-        ek_mve_block(pair->x0, *weights, steps, *channels, range, 0, pair->out0, EK_MVE_LANES);
-        ek_mve_block(pair->x1, *weights, steps, *channels, range, 0, pair->out1, EK_MVE_LANES);
-        *weights += steps * EK_MVE_LANES * EK_MVE_STEP;
-        *channels += EK_MVE_CHANNEL_WORDS;
-        pair->out0 += EK_MVE_LANES;
-        pair->out1 += EK_MVE_LANES;
+        ek_mve_block(pair.x0, weights, steps, channels, range, 0, pair.out0, EK_MVE_LANES);
+        ek_mve_block(pair.x1, weights, steps, channels, range, 0, pair.out1, EK_MVE_LANES);
+        weights += steps * EK_MVE_LANES * EK_MVE_STEP;
+        channels += EK_MVE_CHANNEL_WORDS;
+        pair.out0 += EK_MVE_LANES;
+        pair.out1 += EK_MVE_LANES;
     }
 }
 
