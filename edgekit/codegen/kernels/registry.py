@@ -121,7 +121,8 @@ def lower(op: Op, settings: Settings) -> Call:
         raise ModelError(
             f"{op.label} '{op.name}' has shapes, scales or options that no C can have: {error}."
         ) from error
-    except AttributeError as error:  # of None: many operators need no options, and files leave them out
+    except AttributeError as error:
+        # Only a kernel that asks for options needs them: converters leave out those of RESHAPE, PAD and others.
         if op.options is not None:
             raise
         raise ModelError(f"{op.label} '{op.name}' has no options.") from error
