@@ -122,7 +122,11 @@ def make_tflm_golden(data: bytes, golden: Golden) -> tuple[Golden, GoldenSpec]:
     model = read(data)
     found = run_tflm(data, in_graph_order(model.main.inputs, model.inputs(), golden.inputs)).outputs
     by_port = by_name(model.main.outputs, model.outputs(), found)
-    made = Golden(golden.inputs, {name: by_port[name] for name in golden.outputs}, golden.float_outputs)
+    for name, array in golden.outputs.items():
+        if by_port[name].size != array.size:
+            raise ModelError(f"TensorFlow Lite Micro gives output {name} another size than LiteRT does")
+    outputs = {name: by_port[name].reshape(array.shape) for name, array in golden.outputs.items()}
+    made = Golden(golden.inputs, outputs, golden.float_outputs)
     bounds: list[ParityBound] = []
     for kernels in Kernels:
         theirs = made.outputs if kernels is Kernels.REFERENCE else _run(data, made, kernels)
