@@ -190,7 +190,7 @@ called before and after each layer. This folder is, as it is:
 
 - **a Makefile's**: `{make}` gives `libek_model.a`; `make check` runs `examples/main.c` on this machine.
 - **a CMake project**: `add_subdirectory(c)` and `target_link_libraries(app PRIVATE ek_model)`.
-- **an Arduino library**: copy or link it into `libraries/`, then File > Examples > {name}.
+- **an Arduino library**: copy or link it into `libraries/`, then File > Examples > ek_model.
 - **a Zephyr module**: `west build -- -DZEPHYR_EXTRA_MODULES=/path/to/c`, and `CONFIG_EK_MODEL=y` in `prj.conf`.
 
 Or compile `ek_model.c` with your own sources (and `{flags}`): it is the only one; the rest is headers.
@@ -225,7 +225,9 @@ _MAKE = """\
 # make check    the example, compiled for this machine and run
 {cpu}CFLAGS ?= {flags}
 CPU ?=
-AR ?= ar
+ifeq ($(origin AR),default)
+AR := $(or $(patsubst %gcc,%ar,$(filter %gcc,$(CC))),ar)
+endif
 
 WARNINGS := -std=c99 -Wall -Wextra -Wconversion -pedantic
 

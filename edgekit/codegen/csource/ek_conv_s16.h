@@ -15,8 +15,8 @@ typedef struct {
 
 /* The outputs of a pixel, those of channels [first, end), from a patch. */
 EK_BODY void ek_conv_s16_pixel(const ek_conv_s16_params *p, const int16_t *patch, int32_t first, int32_t end,
-                               int32_t is_dsp, int16_t *out) {
-    const ek_wide_rows rows = {p->weights, p->size, is_dsp};
+                               ek_wide_way way, int16_t *out) {
+    const ek_wide_rows rows = {p->weights, p->size, way};
     for (int32_t channel = first; channel < end; channel += 2) {
         const ek_wide_sums sums = ek_wide_two(&rows, p->scale.bias, patch, channel, end);
         out[channel] = ek_wide_output(&p->scale, sums.first, channel);
@@ -27,7 +27,7 @@ EK_BODY void ek_conv_s16_pixel(const ek_conv_s16_params *p, const int16_t *patch
 }
 
 EK_BODY void ek_conv_s16_any(const ek_conv_s16_params *p, const int16_t *in, int16_t *out, ek_rows rows, void *scratch,
-                             int32_t is_dsp) {
+                             ek_wide_way way) {
     const ek_patch *shape = &p->shape;
     const int32_t depth = shape->in_channels / shape->groups;
     const int32_t count = shape->out_channels / shape->groups;
@@ -40,21 +40,21 @@ EK_BODY void ek_conv_s16_any(const ek_conv_s16_params *p, const int16_t *in, int
             } else {
                 ek_patch_gather(shape, in + group * depth, at, depth * (int32_t)sizeof(int16_t), scratch);
             }
-            ek_conv_s16_pixel(p, patch, group * count, (group + 1) * count, is_dsp, out);
+            ek_conv_s16_pixel(p, patch, group * count, (group + 1) * count, way, out);
         }
     }
 }
 
 /* The functions of a variant: for rows of one image, in which `scratch` is for a patch, and for several images. */
-#define EK_CONV_S16(function, is_dsp)                                                                                 \
+#define EK_CONV_S16(function, way)                                                                                    \
     typedef ek_conv_s16_params function##_rows_params, function##_batched_params;                                     \
     EK_BODY void function##_rows_body(const ek_conv_s16_params *p, const int16_t *in, int16_t *out, ek_rows rows,     \
                                       void *scratch) {                                                                \
-        ek_conv_s16_any(p, in, out, rows, scratch, is_dsp);                                                           \
+        ek_conv_s16_any(p, in, out, rows, scratch, way);                                                              \
     }                                                                                                                 \
     EK_SHARED void function##_rows(const ek_conv_s16_params *p, const int16_t *in, int16_t *out, ek_rows rows,        \
                                    void *scratch) {                                                                   \
-        ek_conv_s16_any(p, in, out, rows, scratch, is_dsp);                                                           \
+        ek_conv_s16_any(p, in, out, rows, scratch, way);                                                              \
     }                                                                                                                 \
     EK_SHARED void function##_batched(const ek_conv_s16_params *p, const int16_t *in, int16_t *out, void *scratch) {  \
         const ek_patch *shape = &p->shape;                                                                            \
@@ -65,7 +65,8 @@ EK_BODY void ek_conv_s16_any(const ek_conv_s16_params *p, const int16_t *in, int
         }                                                                                                             \
     }
 
-EK_CONV_S16(ek_conv_s16, 0)
-EK_CONV_S16(ek_conv_s16_dsp, 1)
+EK_CONV_S16(ek_conv_s16, EK_WIDE_PLAIN)
+EK_CONV_S16(ek_conv_s16_dsp, EK_WIDE_DSP)
+EK_CONV_S16(ek_conv_s16_mve, EK_WIDE_MVE)
 
 #endif

@@ -89,7 +89,7 @@ static inline void ek_conv_s8_mve_gather(const ek_conv_s8_mve_params *p, const i
 static inline void ek_conv_s8_mve_points(const ek_conv_s8_mve_params *p, const int8_t *in, int8_t *out, int32_t count,
                                          int8_t *scratch) {
     const int32_t beyond = (p->steps * EK_MVE_STEP - 1) / p->in_channels;
-    const int32_t in_place = ek_max(count - beyond, 0) & ~1;
+    const int32_t in_place = beyond > 0 ? ek_max(count - beyond, 0) / 2 * 2 : count;
     ek_conv_s8_mve_line(p, in, p->in_channels, in_place, out);
     if (in_place < count) {
         ek_mve_copy(scratch, in + in_place * p->in_channels, (count - in_place) * p->in_channels);

@@ -121,6 +121,11 @@ def lower(op: Op, settings: Settings) -> Call:
         raise ModelError(
             f"{op.label} '{op.name}' has shapes, scales or options that no C can have: {error}."
         ) from error
+    except AttributeError as error:
+        # Only a kernel that asks for options needs them: converters leave out those of RESHAPE, PAD and others.
+        if op.options is not None:
+            raise
+        raise ModelError(f"{op.label} '{op.name}' has no options.") from error
     for tensor in call.inputs:
         if tensor.is_constant:
             raise ModelError(
@@ -133,8 +138,6 @@ def _require_whole(op: Op) -> None:
     """Kernels' files rely on these; `graph.check` has seen to the rest."""
     if not op.outputs or not any(op.inputs):
         raise ModelError(f"{op.label} '{op.name}' has no inputs or no outputs.")
-    if op.options is None and op.kind in OPS and OPS[op.kind].options:
-        raise ModelError(f"{op.label} '{op.name}' has no options.")
     for tensor in (*op.inputs, *op.outputs):
         if tensor is not None and not tensor.size:
             raise ModelError(
