@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgekit.codegen.call import Call, Lower, Settings
 from edgekit.codegen.kernels.registry_f32 import FLOAT_KERNELS
+from edgekit.codegen.kernels.shapes import require_shapes
 from edgekit.core.errors import ModelError
 from edgekit.core.registry import Registry
 from edgekit.graph.model import Op
@@ -111,7 +112,12 @@ def lower(op: Op, settings: Settings) -> Call:
     """
     _require_whole(op)
     try:
+        require_shapes(op)
         call = _lower(op, settings)
+    except AttributeError as error:
+        if op.options is not None:
+            raise
+        raise ModelError(f"{op.label} '{op.name}' has no options.") from error
     except (ArithmeticError, LookupError, ValueError) as error:
         raise ModelError(
             f"{op.label} '{op.name}' has shapes, scales or options that no C can have: {error}."
@@ -128,8 +134,6 @@ def _require_whole(op: Op) -> None:
     """Kernels' files rely on these; `graph.check` has seen to the rest."""
     if not op.outputs or not any(op.inputs):
         raise ModelError(f"{op.label} '{op.name}' has no inputs or no outputs.")
-    if op.options is None and op.kind in OPS and OPS[op.kind].options:
-        raise ModelError(f"{op.label} '{op.name}' has no options.")
     for tensor in (*op.inputs, *op.outputs):
         if tensor is not None and not tensor.size:
             raise ModelError(
