@@ -25,5 +25,5 @@ $(VENV)/core.done: setup.cfg constraints.txt
 	touch $@
 
 $(VENV)/test.done: $(VENV)/core.done
-	$(PIP) --editable '.[keras,torch,images,adb,serial,sign,service,tflm,vela,test]'
+	$(PIP) --editable '.[keras,torch,images,adb,serial,zig,sign,service,tflm,vela,test]'
 	touch $@

@@ -10,6 +10,7 @@ from pathlib import Path
 from edgekit.bundle.read import Bundle, open_bundle
 from edgekit.bundle.write import write_bundle
 from edgekit.core.errors import DeviceError
+from edgekit.core.files import sha256_bytes
 from edgekit.core.progress import Progress
 from edgekit.job import Draft, Measured, Workshop
 from edgekit.measure.check import check_bundle
@@ -74,10 +75,10 @@ def measure_on(device: DeviceUri, drafts: list[Draft], progress: Progress) -> di
 
     Raises DeviceError where none could be measured.
     """
-    done: dict[str, Measured] = {}
+    done: dict[tuple[object, ...], Measured] = {}
     found = {}
     for draft in drafts:
-        key = draft.result.sha256
+        key = _measured_alike(device, draft)
         if key not in done:
             done[key] = _measure(device, draft, progress)
         name = draft.job.target.name
@@ -87,6 +88,13 @@ def measure_on(device: DeviceUri, drafts: list[Draft], progress: Progress) -> di
     if errors and len(errors) == len(found):
         raise errors[0]
     return found
+
+
+def _measured_alike(device: DeviceUri, draft: Draft) -> tuple[object, ...]:
+    """What two bundles share that are measured as one: model, whose golden outputs, and what runs beside the model."""
+    golden = draft.content.golden
+    files = () if device == LOCAL else tuple((path, sha256_bytes(d)) for path, d in sorted(draft.content.files.items()))
+    return draft.result.sha256, golden[1].kernels if golden else "", files
 
 
 def _measure(device: DeviceUri, draft: Draft, progress: Progress) -> Measured:

@@ -63,9 +63,15 @@ def _facts(job: PackJob, found: TflmRun | None) -> tuple[tuple[str, str], ...]:
     worst, count = _worst(job, found), len(found.outputs[0])
     unit = " steps" if all(array.dtype.kind in "iu" for array in job.outputs) else ""
     words = f"up to {worst:.3g}{unit} from the {count} golden samples" if worst else f"equal to {count} golden samples"
-    if worst and job.rounding is Rounding.LITERT and "FULLY_CONNECTED" in operators(job.model):
+    if worst and job.rounding is Rounding.LITERT and _rounds_twice(job.model):
         words += ": its FULLY_CONNECTED rounds twice (--rounding tflm makes samples and C that do)"
     return (arena, ("outputs", words))
+
+
+def _rounds_twice(model: Model) -> bool:
+    """Whether there is a layer that TFLM rounds twice and LiteRT once."""
+    dense = (op.inputs[0] for op in model.ops() if op.kind == "FULLY_CONNECTED" and op.inputs)
+    return any(source is not None and source.is_quantized for source in dense)
 
 
 def _worst(job: PackJob, found: TflmRun) -> float:

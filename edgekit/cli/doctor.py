@@ -79,9 +79,19 @@ def _devices() -> None:
         _line(False, "adb", error.hint or error.message)
     ssh = shutil.which("ssh")
     _line(ssh is not None, "ssh", ssh or "sudo apt-get install openssh-client")
+    _compilers()
     kept = sorted(path.parent.name for path in (default_cache_folder() / TOOL).glob(f"*/{TOOL}"))
     mend = "edgekit devices setup adb:SERIAL --benchmark-model FILE (for phones; see docs/phones.md)"
     _line(bool(kept), TOOL, ", ".join(kept) or mend)
+
+
+def _compilers() -> None:
+    """What compiles for microcontrollers: either will do."""
+    from edgekit.core.toolchain import GCC, GCC_COMMAND, ZIG_COMMAND, Family, toolchain
+
+    gcc, zig = toolchain(Family.GCC), toolchain(Family.ZIG)
+    _line(gcc is not None, GCC, gcc.version if gcc else f"{GCC_COMMAND}{' (or stay with zig)' if zig else ''}")
+    _line(zig is not None, "zig", zig.version if zig else f"{ZIG_COMMAND}{' (or stay with gcc)' if gcc else ''}")
 
 
 def _lab() -> None:

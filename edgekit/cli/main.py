@@ -17,6 +17,7 @@ COMMANDS = {
     "build": ("edgekit.cli.build:build", "A trained model in, a checked bundle for each target out."),
     "check": ("edgekit.cli.check:check", "Latency, memory and parity of a bundle on a device, against its budgets."),
     "profile": ("edgekit.cli.profile:profile", "Which operator takes the time."),
+    "firmware": ("edgekit.cli.firmware:firmware", "A microcontroller's firmware with a bundle's network in it."),
     "compare": ("edgekit.cli.compare:compare", "Two models or bundles, layer by layer."),
     "analyze": ("edgekit.cli.analyze:analyze", "What each layer would cost and save with fewer bits or channels."),
     "inspect": ("edgekit.cli.inspect:inspect", "Inputs, outputs, operators, MACs, bytes, memory; what a target runs."),

@@ -15,12 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.codegen.call import Build, Constant, Optimize, Settings
+from edgekit.codegen.cores import core_of
 from edgekit.codegen.generate import Generated
 from edgekit.graph.model import Tensor
 from edgekit.targets.target import Isa, Kind, Target
 
 _PER_LINE = 16
-_FLAGS = {Optimize.SPEED: "-O2", Optimize.SIZE: "-Os", Optimize.RAM: "-O2"}
+# Contracted products and sums would round once where the reference kernels round twice.
+_FLAGS = {
+    Optimize.SPEED: "-O2 -ffp-contract=off",
+    Optimize.SIZE: "-Os -ffp-contract=off",
+    Optimize.RAM: "-O2 -ffp-contract=off",
+}
 _BUILDS = {Build.PORTABLE: "plain C", Build.DSP: "Arm's DSP instructions", Build.MVE: "Arm Helium (MVE)"}
 
 
@@ -69,17 +75,14 @@ def constant_bytes(generated: Generated) -> int:
 
 
 def cpu_flags(target: Target) -> str:
-    """The compiler's options for the target's core, empty where it is none of Arm's Cortex-M.
+    """gcc's options for the target's core, empty where it is none of Arm's.
 
     >>> from edgekit.targets.load import load_target
     >>> cpu_flags(load_target("nucleo-l4r5zi"))
-    '-mcpu=cortex-m4 -mthumb -mfloat-abi=hard'
+    '-mthumb -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard'
     """
-    found = re.match(r"Cortex-(M\d+)(\+?)", target.cpu.cores[0].name if target.cpu.cores else "")
-    if found is None:
-        return ""
-    core = found[1].lower() + ("plus" if found[2] else "")
-    return f"-mcpu=cortex-{core} -mthumb" + (" -mfloat-abi=hard" if target.cpu.has(Isa.FPU) else "")
+    core = core_of(target)
+    return " ".join(("-mthumb", *core.gcc)) if core else ""
 
 
 def project_files(project: Project) -> Mapping[str, bytes]:
@@ -127,6 +130,7 @@ def _readme(project: Project) -> str:
             for number, port in enumerate(side)
         ),
         make=make,
+        flags=_FLAGS[settings.optimize],
     )
 
 
@@ -186,10 +190,10 @@ called before and after each layer. This folder is, as it is:
 
 - **a Makefile's**: `{make}` gives `libek_model.a`; `make check` runs `examples/main.c` on this machine.
 - **a CMake project**: `add_subdirectory(c)` and `target_link_libraries(app PRIVATE ek_model)`.
-- **an Arduino library**: copy or link it into `libraries/`, then File > Examples > {name}.
+- **an Arduino library**: copy or link it into `libraries/`, then File > Examples > ek_model.
 - **a Zephyr module**: `west build -- -DZEPHYR_EXTRA_MODULES=/path/to/c`, and `CONFIG_EK_MODEL=y` in `prj.conf`.
 
-Or compile `ek_model.c` with your own sources: it is the only one; the rest is headers.
+Or compile `ek_model.c` with your own sources (and `{flags}`): it is the only one; the rest is headers.
 """
 
 _CMAKE = """\
@@ -221,7 +225,9 @@ _MAKE = """\
 # make check    the example, compiled for this machine and run
 {cpu}CFLAGS ?= {flags}
 CPU ?=
-AR ?= ar
+ifeq ($(origin AR),default)
+AR := $(or $(patsubst %gcc,%ar,$(filter %gcc,$(CC))),ar)
+endif
 
 WARNINGS := -std=c99 -Wall -Wextra -Wconversion -pedantic
 

@@ -15,6 +15,7 @@ EXTRAS = {
     "adb": ("adbutils",),
     "serial": ("serial",),
     "zig": ("ziglang",),
+    "pyocd": ("pyocd",),
     "sign": ("cryptography",),
     "service": ("waitress",),
     "tflm": ("tflite_micro",),

@@ -22,7 +22,11 @@ GCC_COMMAND = "sudo apt install gcc-arm-none-eabi libnewlib-arm-none-eabi"
 ZIG_COMMAND = "pip install 'edgekit[zig]'"
 BUILD_S = 300.0
 _VERSION_S = 60.0
-_COMPLAINT = re.compile(r"^.*\b(?:error|undefined reference)\b.*$", re.MULTILINE)
+_COMPLAINT = re.compile(
+    r"^.*(?:\b(?:error: (?!ld returned)|undefined reference)|region \S+ overflowed).*$", re.MULTILINE
+)
+_NO_LIBRARY = re.compile(r"(?:string|stdint|setjmp|stdlib)\.h: No such file|cannot find -l|cannot read spec file")
+_NO_LIBRARY_HINT = "Is libnewlib-arm-none-eabi installed?"
 
 
 class Family(enum.Enum):
@@ -65,7 +69,6 @@ class Wanted:
 
     what: str
     error: type[EdgekitError]
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +98,10 @@ class Toolchain:
         done = process.run([*self.command, *options], timeout_s=BUILD_S, cwd=folder)
         what = f"{self.title} for {wanted.what}"
         complaint = _COMPLAINT.search(done.stderr)
+        hint = _NO_LIBRARY_HINT if self.family is Family.GCC and _NO_LIBRARY.search(done.stderr) else ""
         if done.ending is process.Ending.EXIT and done.exit_code and complaint:
-            raise wanted.error(f"{what} failed: {complaint[0].strip()[:300]}", wanted.hint)
-        done.require(what, wanted.error, wanted.hint)
+            raise wanted.error(f"{what} failed: {complaint[0].strip()[:300]}", hint)
+        done.require(what, wanted.error, hint)
 
 
 def find_toolchain() -> Toolchain:

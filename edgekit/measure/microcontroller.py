@@ -23,6 +23,7 @@ from edgekit.core.files import sha256_bytes
 from edgekit.core.progress import Progress
 from edgekit.core.toolchain import Core, find_toolchain
 from edgekit.graph.codec import read
+from edgekit.measure.evaluation import measure_task
 from edgekit.measure.firmware_session import FirmwareAnswer, FirmwareSession, instructions
 from edgekit.measure.measurement import (
     Conditions,
@@ -32,6 +33,7 @@ from edgekit.measure.measurement import (
     Measurement,
     Placement,
     Profile,
+    TaskAccuracy,
     summarise,
 )
 from edgekit.measure.options import CheckOptions
@@ -91,7 +93,8 @@ def measure_emulated(bundle: Bundle, device: DeviceUri, options: CheckOptions, p
             session = FirmwareSession(device, transport, options.timeout_s)
             facts = session.begin()
             answers = [session.infer(inputs) for inputs in _inputs(bundle)]
-        progress.advance()
+            progress.advance()
+            task = _task(bundle, session, options, progress)
         counts = [instructions(answer, facts) for answer in answers]
         stack_bytes = max(answer.number("stack") for answer in answers)
         firmware = Firmware(
@@ -111,7 +114,7 @@ def measure_emulated(bundle: Bundle, device: DeviceUri, options: CheckOptions, p
             firmware = replace(firmware, layers=layers)
             progress.advance()
         conditions = _conditions(machine.processor.name, machine.name, f"emulated: QEMU {qemu_version()}")
-        return _measurement(bundle, device, answers, firmware, conditions)
+        return replace(_measurement(bundle, device, answers, firmware, conditions), task=task)
     finally:
         progress.finish()
 
@@ -132,13 +135,29 @@ def measure_on_port(
         progress.advance()
         latency = _latency(session.infer(inputs[0], options.runs or _TIMED_RUNS), facts)
         progress.advance()
+        task = _task(bundle, session, options, progress)
         stack_bytes = max(answer.number("stack") for answer in answers)
         firmware = Firmware(None, None, None, None, stack_bytes, facts.number("arena") + stack_bytes, "", ())
         board = transport.board
         conditions = _conditions("", board.name, f"emulated: {board.emulated}" if board.emulated else "")
-        return replace(_measurement(bundle, device, answers, firmware, conditions), latency=latency)
+        return replace(_measurement(bundle, device, answers, firmware, conditions), latency=latency, task=task)
     finally:
         progress.finish()
+
+
+def _task(bundle: Bundle, session: FirmwareSession, options: CheckOptions, progress: Progress) -> TaskAccuracy | None:
+    """The task's accuracy with outputs of the board, one sample after the other."""
+    if options.evaluation is None:
+        return None
+    model = read(bundle.model_bytes)
+    places = [next(i for i, port in enumerate(model.inputs()) if port.tensor is t) for t in model.main.inputs]
+
+    def run(arrays: tuple[Array, ...]) -> Mapping[str, Array]:
+        """Samples as the manifest's ports are ordered, stored values."""
+        given = [b"".join(np.ascontiguousarray(arrays[i][n]).tobytes() for i in places) for n in range(len(arrays[0]))]
+        return _outputs(bundle, [session.infer(inputs) for inputs in given])
+
+    return measure_task(bundle, options.evaluation, run, progress)
 
 
 def _latency(answer: FirmwareAnswer, facts: FirmwareAnswer) -> Latency | None:
@@ -164,11 +183,7 @@ def _measurement(
     model, golden, spec = read(bundle.model_bytes), bundle.golden, bundle.manifest.golden
     if golden is None or spec is None:  # cannot be: `check_bundle` has looked
         raise DeviceError(f"{bundle.folder}: there are no golden samples")
-    tensors = model.main.outputs
-    wanted = [(np.dtype(tensor.dtype.numpy), tuple(tensor.shape)) for tensor in tensors]
-    rows = [answer.arrays(wanted) for answer in answers]
-    stacked = tuple(np.stack([row[i] for row in rows]) for i in range(len(tensors)))
-    found = by_name(tensors, model.outputs(), stacked)
+    found = _outputs(bundle, answers)
     return Measurement(
         device=str(device),
         target=bundle.manifest.target.name,
@@ -183,6 +198,16 @@ def _measurement(
         placement=Placement("", 0, len(model.main.ops), (), RUNTIME),
         firmware=firmware,
     )
+
+
+def _outputs(bundle: Bundle, answers: list[FirmwareAnswer]) -> dict[str, Array]:
+    """The outputs of several inferences by name, (samples, *shape)."""
+    model = read(bundle.model_bytes)
+    tensors = model.main.outputs
+    wanted = [(np.dtype(tensor.dtype.numpy), tuple(tensor.shape)) for tensor in tensors]
+    rows = [answer.arrays(wanted) for answer in answers]
+    stacked = tuple(np.stack([row[i] for row in rows]) for i in range(len(tensors)))
+    return by_name(tensors, model.outputs(), stacked)
 
 
 def _conditions(core: str, board: str, emulated: str) -> Conditions:

@@ -143,13 +143,13 @@ def agent_objects(machine: Machine, compiler: Toolchain, cache: Cache | None = N
 def compile_into(folder: Path, compiler: Toolchain, core: Core, words: list[str]) -> None:
     """Compile C files, each to an object in `folder`. Raises DeviceError with the compiler's first complaint."""
     options = [*compiler.options_of(core), *_EVERYWHERE, *_WARNINGS, *_headers(compiler), *words]
-    compiler.build([*options, "-c"], Wanted(core.name, DeviceError, _hint(compiler)), folder)
+    compiler.build([*options, "-c"], Wanted(core.name, DeviceError), folder)
 
 
 def link(compiler: Toolchain, core: Core, script: Path, objects: list[Path], target: Path) -> None:
     """Link a program. Raises DeviceError with the linker's first complaint."""
     words: list[str | Path] = [*compiler.options_of(core), *_EVERYWHERE, "-Wl,--gc-sections", "-T", script, *objects]
-    compiler.build([*words, *library_of(compiler), "-o", target], Wanted(core.name, DeviceError, _hint(compiler)))
+    compiler.build([*words, *library_of(compiler), "-o", target], Wanted(core.name, DeviceError))
 
 
 def library_of(compiler: Toolchain) -> tuple[str | Path, ...]:
@@ -181,10 +181,6 @@ def _key(machine: Machine, compiler: Toolchain) -> dict[str, object]:
 
 def _headers(compiler: Toolchain) -> tuple[str, ...]:
     return () if compiler.family is Family.GCC else ("-I", str(FREESTANDING))
-
-
-def _hint(compiler: Toolchain) -> str:
-    return "Is libnewlib-arm-none-eabi installed?" if compiler.family is Family.GCC else ""
 
 
 def _options(machine: Machine) -> list[str]:

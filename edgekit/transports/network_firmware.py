@@ -56,7 +56,7 @@ def network_image(machine: Machine, network: Network, cache: Cache | None = None
     objects = agent_objects(machine, compiler, store)
 
     def make(folder: Path) -> None:
-        link_network(compiler, network, memory_of(machine), objects, folder)
+        link_network(compiler, network, memory_of(machine) + (MODEL / "link.ld").read_text(), objects, folder)
 
     key = {
         "files": {name: sha256_bytes(data) for name, data in sorted(network.files.items())},
@@ -68,8 +68,8 @@ def network_image(machine: Machine, network: Network, cache: Cache | None = None
     return store.get("mcu-network", key, make) / "agent.elf"
 
 
-def link_network(compiler: Toolchain, network: Network, memory: str, objects: list[Path], folder: Path) -> None:
-    """`folder/agent.elf`; nothing else is left there."""
+def link_network(compiler: Toolchain, network: Network, script: str, objects: list[Path], folder: Path) -> None:
+    """`folder/agent.elf` from the agent's `objects` and the network, by a linker script; nothing else is left there."""
     sources, built = folder / "c", folder / "o"
     built.mkdir()
     for name, data in network.files.items():
@@ -79,8 +79,8 @@ def link_network(compiler: Toolchain, network: Network, memory: str, objects: li
     words += ["-I", str(SOURCES), "-I", str(MODEL), "-I", str(sources)]
     words += [str(path) for path in (*sorted(sources.rglob("ek_*.c")), MODEL / "model.c", MODEL / "mlperf.c")]
     compile_into(built, compiler, network.core, words)
-    script = built / "placed.ld"
-    script.write_text(memory + (MODEL / "link.ld").read_text())
-    link(compiler, network.core, script, [*objects, *sorted(built.glob("*.o"))], folder / "agent.elf")
+    placed = built / "placed.ld"
+    placed.write_text(script)
+    link(compiler, network.core, placed, [*objects, *sorted(built.glob("*.o"))], folder / "agent.elf")
     shutil.rmtree(sources)
     shutil.rmtree(built)

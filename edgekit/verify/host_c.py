@@ -91,9 +91,18 @@ def _compile(program: str, files: Mapping[str, bytes], folder: Path) -> None:
     sources = (folder / "ek_model.c", folder / "main.c")
     done = run([program, *_FLAGS, "-o", folder / "program", *sources, "-lm"], timeout_s=_COMPILE_TIMEOUT_S)
     errors = [line for line in done.stderr.splitlines() if "error:" in line]
+    if errors and not _works(program, folder):
+        raise MissingError(f"the C compiler {program} cannot compile a program that prints", _HINT)
     if errors:
         raise ModelError(f"the generated C does not compile here: {errors[0].replace(f'{folder}/', '')}")
     done.require("compiling the generated C for this machine")
+
+
+def _works(program: str, folder: Path) -> bool:
+    """Whether the compiler has its library: without headers or a linker it is none for us."""
+    (folder / "least.c").write_text('#include <stdio.h>\nint main(void) { return puts("") < 0; }\n')
+    done = run([program, "-o", folder / "least", folder / "least.c"], timeout_s=_COMPILE_TIMEOUT_S)
+    return done.exit_code == 0
 
 
 def _split(raw: bytes, count: int, outputs: Sequence[Tensor]) -> tuple[Array, ...]:

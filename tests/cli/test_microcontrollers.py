@@ -71,7 +71,7 @@ def test_the_bundle_has_the_c_and_says_that_it_was_run(
     assert check["compiler"]
     assert "c/ for edgekit C" in built.stdout and "bit-exact on 8 golden samples, compiled by" in built.stdout
     (report,) = json.loads((place.folder / "report.json").read_text())["results"]
-    assert [part["folder"] for part in report["parts"]] == ["tflm", "c"]
+    assert [part["folder"] for part in report["parts"]] == ["tflm", "c", ""]
     assert report["arena"]["arena_bytes"] == record["arena_bytes"] > 0
     page = (place.folder / "out" / BOARD / "report.html").read_text()
     assert 'id="parts"' in page and "bit-exact on 8 golden samples" in page

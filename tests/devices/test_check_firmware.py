@@ -15,8 +15,10 @@ from edgekit.bundle.write import write_bundle
 from edgekit.core.errors import DeviceError, ModelError
 from edgekit.core.progress import Silent
 from edgekit.core.toolchain import M4F
+from edgekit.data.dataset import open_dataset
 from edgekit.lab.mcu import Mcu
 from edgekit.measure.check import check_bundle
+from edgekit.measure.evaluation import EvaluationSamples
 from edgekit.measure.measurement import Measurement
 from edgekit.measure.microcontroller import c_sources, network_of
 from edgekit.measure.options import CheckOptions
@@ -87,6 +89,17 @@ def test_one_instruction_more_is_one_more(bundle: Bundle) -> None:
         assert found is not None and found.instructions is not None
         counts.append(found.instructions)
     assert np.diff(counts).tolist() == [1, 9]
+
+
+def test_counts_go_on_where_the_timer_wraps(bundle: Bundle) -> None:
+    """The boards' 32-bit timer wraps after 167.8 million instructions; a turn of this loop takes three."""
+    body = 'for (uint32_t i = 0; i < {}u; i++) {{ __asm__ volatile("nop"); }}'
+    counts = []
+    for turns in (1_000, 100_001_000):
+        found = check(with_c(bundle, ek_model_run=body.format(turns)), str(AN386)).firmware
+        assert found is not None and found.instructions is not None
+        counts.append(found.instructions)
+    assert counts[1] - counts[0] == 300_000_000
 
 
 def test_a_stack_of_known_size_is_seen(bundle: Bundle) -> None:
@@ -173,3 +186,13 @@ def test_the_command_shows_keeps_and_judges(bundle: Bundle, tmp_path: Path) -> N
     done = run("profile", bundle.folder, "--device", "qemu:mps2-an386", cache=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].split() == ["layer", "kind", "instructions", "share"]
+
+
+def test_the_task_is_measured_on_the_board(bundle: Bundle, tmp_path: Path) -> None:
+    """Four samples of two classes, through the firmware: what the golden ones are made of."""
+    x = np.array([[0.0, 0.5, -1.0], [0.25, 0.5, -1.0], [1.0, 0.5, -1.0], [0.75, 0.5, -1.0]], np.float32)
+    np.savez(tmp_path / "labelled.npz", x=x, y=np.array([1, 1, 0, 1]))
+    options = replace(QUICK, evaluation=EvaluationSamples.of(bundle, open_dataset(tmp_path / "labelled.npz"), None))
+    found = check(bundle, str(AN386), options)
+    assert found.task is not None
+    assert (found.task.metric, found.task.value, found.task.sample_count) == ("top1", 75.0, 4)

@@ -16,6 +16,7 @@ from edgekit.core.errors import ModelError
 from edgekit.graph.codec import read
 from edgekit.packing import checked
 from edgekit.targets.load import load_target
+from edgekit.targets.target import RuntimeKind
 from tests.tools import package, tool
 from tests.unit.verify.small_models import Sample, float_chain, int8_chain
 
@@ -43,15 +44,27 @@ def test_c_that_computes_the_golden_outputs_is_marked_so() -> None:
     assert found.facts[-1][1].startswith("bit-exact on 8 golden samples, compiled by ")
 
 
-def test_one_value_that_is_off_stops_the_bundle() -> None:
+def test_c_with_one_value_that_is_off_is_left_out_and_the_build_fails() -> None:
     part, job, (golden, spec) = packed()
     wrong = golden.outputs["layer1"].copy()
     wrong[3, 0, 5] ^= 1
     altered = dataclasses.replace(golden, outputs={"layer1": wrong})
-    with pytest.raises(ModelError) as caught:
-        checked(part, job, (altered, spec))
+    found = checked(part, job, (altered, spec))
     start = "the C for nucleo-l4r5zi, run on this machine, computes something else: sample 3, output layer1[0, 5] is "
-    assert caught.value.message.startswith(start)
+    assert isinstance(found.error, ModelError) and found.error.message.startswith(start)
+    assert found.files == {} and found.record == {}
+    assert found.notes == (f"The bundle has no c/: {found.error.message}",)
+    only_c = dataclasses.replace(job, target=dataclasses.replace(job.target, runtime=RuntimeKind.C))
+    with pytest.raises(ModelError, match="computes something else"):
+        checked(part, only_c, (altered, spec))
+
+
+def test_c_that_does_not_compile_is_left_out() -> None:
+    part, job, golden = packed()
+    broken = dataclasses.replace(part, files={**part.files, "c/ek_model.c": b"int main;\n"})
+    found = checked(broken, job, golden)
+    assert found.files == {} and found.error is not None
+    assert "the generated C" in found.error.message
 
 
 def test_without_golden_samples_it_is_not_checked() -> None:
@@ -66,5 +79,5 @@ def test_c_that_rounds_as_tflm_does_gives_tflms_outputs() -> None:
     assert checked(part, job, golden).record["host_check"]["worst"] == 0.0
     once, _, _ = packed()
     assert not np.array_equal(golden[0].outputs["layer1"], make_golden(MODEL, None, FEEDS, 8)[0].outputs["layer1"])
-    with pytest.raises(ModelError, match="computes something else"):
-        checked(once, job, golden)
+    twice = checked(once, job, golden).error
+    assert twice is not None and "computes something else" in twice.message

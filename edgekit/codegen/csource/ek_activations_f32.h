@@ -49,6 +49,21 @@ static inline float ek_exponential_f32_one(const ek_activation_f32_params *p, fl
     return ek_exp_f32(x);
 }
 
+static inline float ek_abs_f32_one(const ek_activation_f32_params *p, float x) {
+    (void)p;
+    return x < 0.0f ? -x : x;
+}
+
+static inline float ek_neg_f32_one(const ek_activation_f32_params *p, float x) {
+    (void)p;
+    return -x;
+}
+
+static inline float ek_square_f32_one(const ek_activation_f32_params *p, float x) {
+    (void)p;
+    return x * x;
+}
+
 #define EK_ACTIVATION_F32(function)                                                                                   \
     typedef ek_activation_f32_params function##_all_params, function##_rows_params;                                   \
     EK_SHARED void function##_all(const ek_activation_f32_params *p, const float *in, float *out) {                   \
@@ -70,5 +85,8 @@ EK_ACTIVATION_F32(ek_elu_f32)
 EK_ACTIVATION_F32(ek_hard_swish_f32)
 EK_ACTIVATION_F32(ek_gelu_f32)
 EK_ACTIVATION_F32(ek_exponential_f32)
+EK_ACTIVATION_F32(ek_abs_f32)
+EK_ACTIVATION_F32(ek_neg_f32)
+EK_ACTIVATION_F32(ek_square_f32)
 
 #endif

@@ -39,7 +39,6 @@ EK_SHARED void ek_arg_put(const ek_arg_params *p, void *out, int32_t place, int3
     }
 
 EK_ARG(ek_arg_s8, int8_t)
-EK_ARG(ek_arg_s16, int16_t)
 EK_ARG(ek_arg_s32, int32_t)
 EK_ARG(ek_arg_u8, uint8_t)
 EK_ARG(ek_arg_f32, float)

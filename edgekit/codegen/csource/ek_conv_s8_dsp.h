@@ -17,6 +17,12 @@ typedef struct {
     const int32_t *scales;
 } ek_conv_s8_dsp_params;
 
+/* What multiplies: all output channels of two vectors, and of one. */
+typedef struct {
+    void (*two)(const ek_matrix_s8 *m, const int32_t *vectors, int8_t *out0, int8_t *out1);
+    void (*one)(const ek_matrix_s8 *m, const int32_t *vector, int8_t *out);
+} ek_matrix_kernels;
+
 /* What the two output pixels of a step need beside the parameters. */
 typedef struct {
     const int8_t *in; /* row in_first */
@@ -95,11 +101,12 @@ EK_SHARED void ek_conv_gather_s8_dsp(const ek_conv_s8_dsp_params *p, const ek_co
 }
 
 /* The outputs of one or two pixels. */
-static inline void ek_conv_pixels_s8_dsp(const ek_matrix_s8 *m, const int32_t *vectors, int32_t count, int8_t *out) {
+EK_BODY void ek_conv_pixels_s8_dsp(const ek_matrix_s8 *m, const ek_matrix_kernels *kernels, const int32_t *vectors,
+                                   int32_t count, int8_t *out) {
     if (count == 2) {
-        ek_matrix_two_s8_dsp(m, vectors, out, out + m->channels);
+        kernels->two(m, vectors, out, out + m->channels);
     } else {
-        ek_matrix_one_s8_dsp(m, vectors, out);
+        kernels->one(m, vectors, out);
     }
     if (m->low > -128 || m->high < 127) {
         ek_clamp_s8(out, count * m->channels, m->low, m->high);
@@ -107,27 +114,25 @@ static inline void ek_conv_pixels_s8_dsp(const ek_matrix_s8 *m, const int32_t *v
 }
 
 /* Kernels of one tap on every pixel: pixels are just vectors, one after the other. */
-static inline void ek_conv_pointwise_s8_dsp(const ek_matrix_s8 *m, const int8_t *in, int32_t depth, int32_t pixels,
-                                            int8_t *out, int32_t *vectors) {
+EK_BODY void ek_conv_pointwise_s8_dsp(const ek_matrix_s8 *m, const ek_matrix_kernels *kernels, const int8_t *in,
+                                      int32_t depth, int32_t pixels, int8_t *out, int32_t *vectors) {
     for (; pixels > 0; pixels -= 2, in += 2 * depth, out += 2 * m->channels) {
         if (pixels > 1) {
             (void)ek_widen_two_s8_dsp(in, in + depth, depth, vectors);
         } else {
             (void)ek_widen_one_s8_dsp(in, depth, vectors);
         }
-        ek_conv_pixels_s8_dsp(m, vectors, ek_min(pixels, 2), out);
+        ek_conv_pixels_s8_dsp(m, kernels, vectors, ek_min(pixels, 2), out);
     }
 }
 
-/* scratch: 2 * words words, then three times the bytes of taps that lie side by side. */
-EK_SHARED void ek_conv_s8_dsp(const ek_conv_s8_dsp_params *p, const int8_t *in, int8_t *out, ek_rows rows,
-                              void *scratch) {
+EK_BODY void ek_conv_any_dsp(const ek_conv_s8_dsp_params *p, const int8_t *in, int8_t *out, ek_rows rows,
+                             int32_t *vectors, const ek_matrix_kernels *kernels) {
     const ek_matrix_s8 m = {p->weights, p->scales, p->words, p->channels, p->low, p->high, p->rounds_once};
-    int32_t *const vectors = (int32_t *)scratch;
     const int32_t pixels = rows.out_count * p->out_width;
     if (p->is_pointwise) {
         const int32_t skipped = (rows.out_first - rows.in_first) * p->in_width;
-        ek_conv_pointwise_s8_dsp(&m, in + skipped * p->in_channels, p->in_channels, pixels, out, vectors);
+        ek_conv_pointwise_s8_dsp(&m, kernels, in + skipped * p->in_channels, p->in_channels, pixels, out, vectors);
         return;
     }
     const int32_t run = p->taps * p->in_channels;
@@ -152,9 +157,16 @@ EK_SHARED void ek_conv_s8_dsp(const ek_conv_s8_dsp_params *p, const int8_t *in, 
         } else {
             ek_conv_gather_s8_dsp(p, &pair, count, vectors);
         }
-        ek_conv_pixels_s8_dsp(&m, vectors, count, out);
+        ek_conv_pixels_s8_dsp(&m, kernels, vectors, count, out);
         out += count * p->channels;
     }
+}
+
+/* scratch: 2 * words words, then three times the bytes of taps that lie side by side. */
+EK_SHARED void ek_conv_s8_dsp(const ek_conv_s8_dsp_params *p, const int8_t *in, int8_t *out, ek_rows rows,
+                              void *scratch) {
+    static const ek_matrix_kernels kernels = {ek_matrix_two_s8_dsp, ek_matrix_one_s8_dsp};
+    ek_conv_any_dsp(p, in, out, rows, (int32_t *)scratch, &kernels);
 }
 
 #endif

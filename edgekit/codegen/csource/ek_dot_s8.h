@@ -61,14 +61,14 @@ EK_BODY int8_t ek_scaled_s8(const ek_scaling_s8 *to, int32_t sum, int32_t channe
 EK_BODY void ek_rows_any(const ek_scaling_s8 *to, const int8_t *x, const int8_t *rows, const int32_t *bias,
                          int32_t size, int32_t channel, int32_t count, int32_t is_packed, int8_t *out) {
     const int32_t row_bytes = is_packed != 0 ? (size + 1) / 2 : size;
-    for (; count >= 4; count -= 4, channel += 4, rows += 4 * row_bytes) {
+    for (int32_t four = count / 4; four > 0; four--, channel += 4, rows += 4 * row_bytes) {
         int32_t sums[4] = {bias[channel], bias[channel + 1], bias[channel + 2], bias[channel + 3]};
         ek_dot_four_any(x, rows, size, row_bytes, is_packed, sums);
         for (int32_t i = 0; i < 4; i++) {
             *out++ = ek_scaled_s8(to, sums[i], channel + i);
         }
     }
-    for (; count > 0; count--, channel++, rows += row_bytes) {
+    for (int32_t rest = count & 3; rest > 0; rest--, channel++, rows += row_bytes) {
         *out++ = ek_scaled_s8(to, bias[channel] + ek_dot_any(x, rows, size, is_packed), channel);
     }
 }

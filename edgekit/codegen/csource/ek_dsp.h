@@ -15,6 +15,9 @@ static inline int32_t ek_smlad(int32_t a, int32_t b, int32_t c) { return __smlad
 /* The bytes 0 and 2 as halves. */
 static inline int32_t ek_sxtb16(int32_t x) { return __sxtb16(x); }
 
+/* The same without a sign. */
+static inline int32_t ek_uxtb16(int32_t x) { return (int32_t)__uxtb16((uint32_t)x); }
+
 /* Those plus the halves of `add`. */
 static inline int32_t ek_sxtab16(int32_t add, int32_t x) { return __sxtab16(add, x); }
 
@@ -31,6 +34,13 @@ static inline int32_t ek_ssat8(int32_t x) {
 static inline int32_t ek_sxtb16_odd(int32_t x) {
     int32_t result;
     __asm__("sxtb16 %0, %1, ror #8" : "=r"(result) : "r"(x));
+    return result;
+}
+
+/* The same without a sign. */
+static inline int32_t ek_uxtb16_odd(int32_t x) {
+    int32_t result;
+    __asm__("uxtb16 %0, %1, ror #8" : "=r"(result) : "r"(x));
     return result;
 }
 
@@ -114,6 +124,8 @@ static inline int32_t ek_smlad(int32_t a, int32_t b, int32_t c) {
 }
 
 static inline int32_t ek_sxtb16(int32_t x) { return ek_halves(ek_byte(x, 0), ek_byte(x, 2)); }
+static inline int32_t ek_uxtb16(int32_t x) { return (int32_t)((uint32_t)x & 0x00FF00FFu); }
+static inline int32_t ek_uxtb16_odd(int32_t x) { return (int32_t)(((uint32_t)x >> 8) & 0x00FF00FFu); }
 static inline int32_t ek_sxtb16_odd(int32_t x) { return ek_halves(ek_byte(x, 1), ek_byte(x, 3)); }
 
 static inline int32_t ek_sxtab16(int32_t add, int32_t x) {

@@ -11,17 +11,11 @@ typedef struct {
     float low, high;
 } ek_fully_connected_f32_params;
 
-EK_BODY void ek_fully_connected_f32_body(const ek_fully_connected_f32_params *p, const float *in, float *out) {
-    for (int32_t batch = 0; batch < p->batches; batch++, in += p->depth) {
-        for (int32_t o = 0; o < p->outputs; o++) {
-            const float sum = ek_dot_f32(0.0f, p->weights + o * p->depth, in, p->depth);
-            *out++ = ek_clamp_f32(sum + p->bias[o], p->low, p->high);
-        }
-    }
-}
-
 EK_SHARED void ek_fully_connected_f32(const ek_fully_connected_f32_params *p, const float *in, float *out) {
-    ek_fully_connected_f32_body(p, in, out);
+    const ek_layer_f32 layer = {p->weights, p->bias, p->depth, p->low, p->high};
+    for (int32_t batch = 0; batch < p->batches; batch++, in += p->depth, out += p->outputs) {
+        ek_layer_outputs_f32(&layer, in, 0, p->outputs, out);
+    }
 }
 
 #endif

@@ -7,15 +7,18 @@
 /* As TFLite Micro scales sums. */
 typedef struct {
     int32_t batches, depth, outputs;
-    const int8_t *weights; /* [outputs][depth] */
+    ek_wide_rows rows; /* [outputs][depth] */
     ek_wide_scale scale;
 } ek_fully_connected_s16_params;
 
 EK_SHARED void ek_fully_connected_s16(const ek_fully_connected_s16_params *p, const int16_t *in, int16_t *out) {
     for (int32_t batch = 0; batch < p->batches; batch++, in += p->depth) {
-        for (int32_t o = 0; o < p->outputs; o++) {
-            const int64_t sum = ek_wide_dot(p->scale.bias[o], p->weights + o * p->depth, in, p->depth);
-            *out++ = ek_wide_output(&p->scale, sum, o);
+        for (int32_t o = 0; o < p->outputs; o += 2) {
+            const ek_wide_sums sums = ek_wide_two(&p->rows, p->scale.bias, in, o, p->outputs);
+            *out++ = ek_wide_output(&p->scale, sums.first, o);
+            if (o + 1 < p->outputs) {
+                *out++ = ek_wide_output(&p->scale, sums.second, o + 1);
+            }
         }
     }
 }
@@ -25,7 +28,7 @@ EK_SHARED void ek_fully_connected_s16(const ek_fully_connected_s16_params *p, co
  * where the product lies less than 2^-38 below a half.) */
 typedef struct {
     int32_t batches, depth, outputs;
-    const int8_t *weights; /* [outputs][depth] */
+    ek_wide_rows rows; /* [outputs][depth] */
     const int64_t *bias;
     const uint32_t *factors_high;
     const uint32_t *factors_low;
@@ -61,9 +64,12 @@ EK_SHARED int32_t ek_fully_connected_s16_scaled(const ek_fully_connected_s16_dou
 EK_SHARED void ek_fully_connected_s16_double(const ek_fully_connected_s16_double_params *p, const int16_t *in,
                                              int16_t *out) {
     for (int32_t batch = 0; batch < p->batches; batch++, in += p->depth) {
-        for (int32_t o = 0; o < p->outputs; o++) {
-            const int64_t sum = ek_wide_dot(p->bias[o], p->weights + o * p->depth, in, p->depth);
-            *out++ = (int16_t)ek_fully_connected_s16_scaled(p, sum, o);
+        for (int32_t o = 0; o < p->outputs; o += 2) {
+            const ek_wide_sums sums = ek_wide_two(&p->rows, p->bias, in, o, p->outputs);
+            *out++ = (int16_t)ek_fully_connected_s16_scaled(p, sums.first, o);
+            if (o + 1 < p->outputs) {
+                *out++ = (int16_t)ek_fully_connected_s16_scaled(p, sums.second, o + 1);
+            }
         }
     }
 }

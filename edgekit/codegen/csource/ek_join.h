@@ -5,9 +5,11 @@
 #include "ek.h"
 
 typedef struct {
-    int32_t outer;    /* how often each part has its turn */
-    int32_t count;    /* parts */
-    int32_t bytes[8]; /* of each in a turn */
+    int32_t outer;            /* how often each part has its turn */
+    int32_t count;            /* parts */
+    int32_t bytes[16];        /* of each in a turn */
+    int32_t are_constant;     /* a bit for each part, lowest first: those are in flash, one after the other */
+    const uint8_t *constants;
 } ek_join_params;
 
 typedef ek_join_params ek_join_1_params, ek_join_2_params, ek_join_3_params, ek_join_4_params;
@@ -18,9 +20,16 @@ typedef ek_join_params ek_part_5_params, ek_part_6_params, ek_part_7_params, ek_
 EK_SHARED void ek_join(const ek_join_params *p, const void *const *parts, void *out) {
     uint8_t *to = (uint8_t *)out;
     for (int32_t turn = 0; turn < p->outer; turn++) {
+        const uint8_t *constant = p->constants;
+        int32_t next = 0;
         for (int32_t i = 0; i < p->count; i++) {
-            memcpy(to, (const uint8_t *)parts[i] + turn * p->bytes[i], (uint32_t)p->bytes[i]);
+            const int32_t is_constant = (p->are_constant >> i) & 1;
+            const uint8_t *part = is_constant ? constant : (const uint8_t *)parts[next++];
+            memcpy(to, part + turn * p->bytes[i], (uint32_t)p->bytes[i]);
             to += p->bytes[i];
+            if (is_constant) {
+                constant += p->outer * p->bytes[i];
+            }
         }
     }
 }

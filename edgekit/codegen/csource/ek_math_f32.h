@@ -1,6 +1,6 @@
 /* Exponential, hyperbolic tangent and logistic function in single precision alone, without libm. Their errors against
- * the exact values, over all arguments, are below 1.1 ulp (exp), 2 ulp (expm1) and 3 ulp (tanh, and the logistic function
- * above -9). */
+ * the exact values, over all arguments, are below 1.1 ulp (exp), 2 ulp (expm1) and 3 ulp (tanh, and the logistic
+ * function above -9). */
 #ifndef EK_MATH_F32_H
 #define EK_MATH_F32_H
 

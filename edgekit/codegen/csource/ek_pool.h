@@ -39,17 +39,22 @@ EK_BODY int32_t ek_pool_one(const ek_pool_params *p, const void *in, ek_pool_win
     return ek_clamp(is_max ? sum : ek_pool_average(sum, (w.bottom - w.top) * (w.right - w.left)), p->low, p->high);
 }
 
+/* What the window of output (y, x) sees, in rows from `in_first` on. */
+EK_BODY ek_pool_window ek_pool_window_at(const ek_pool_params *p, int32_t in_first, int32_t y, int32_t x) {
+    const int32_t top = y * p->stride_y - p->pad_top;
+    const int32_t left = x * p->stride_x - p->pad_left;
+    const ek_pool_window seen = {ek_max(top, 0) - in_first, ek_min(top + p->kernel_height, p->in_height) - in_first,
+                                 ek_max(left, 0), ek_min(left + p->kernel_width, p->in_width)};
+    return seen;
+}
+
 EK_BODY void ek_pool_rows(const ek_pool_params *p, const void *in, void *out, ek_rows rows, int32_t is_max,
                           int32_t is_wide) {
     int8_t *narrow = (int8_t *)out;
     int16_t *wide = (int16_t *)out;
     for (int32_t y = rows.out_first; y < rows.out_first + rows.out_count; y++) {
-        const int32_t top = y * p->stride_y - p->pad_top;
         for (int32_t x = 0; x < p->out_width; x++) {
-            const int32_t left = x * p->stride_x - p->pad_left;
-            const ek_pool_window w = {
-                ek_max(top, 0) - rows.in_first, ek_min(top + p->kernel_height, p->in_height) - rows.in_first,
-                ek_max(left, 0), ek_min(left + p->kernel_width, p->in_width)};
+            const ek_pool_window w = ek_pool_window_at(p, rows.in_first, y, x);
             for (int32_t c = 0; c < p->channels; c++) {
                 if (is_wide) {
                     *wide++ = (int16_t)ek_pool_one(p, (const int16_t *)in + c, w, is_max, is_wide);

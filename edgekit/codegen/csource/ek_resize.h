@@ -36,51 +36,40 @@ typedef struct {
     const int16_t *right_share;
 } ek_resize_bilinear_params;
 
-typedef ek_resize_bilinear_params ek_resize_bilinear_s8_params, ek_resize_bilinear_s16_params;
+typedef struct {
+    int32_t above, below, down; /* offsets of both rows, and the share of the second one */
+} ek_resize_rows;
 
-EK_BODY int32_t ek_resize_at(const void *in, int32_t i, int32_t is_wide) {
-    return is_wide ? ((const int16_t *)in)[i] : ((const int8_t *)in)[i];
-}
-
-/* To nearest, halves away from zero. */
-EK_BODY int32_t ek_resize_round(int64_t sum) {
-    return (int32_t)((sum + (sum > 0 ? 1 << 19 : -(1 << 19))) / (1 << 20));
-}
-
-EK_BODY void ek_resize_bilinear(const ek_resize_bilinear_params *p, const void *in, void *out, int32_t is_wide) {
-    int32_t at = 0;
-    for (int32_t b = 0; b < p->batches; b++) {
-        for (int32_t y = 0; y < p->out_height; y++) {
-            const int32_t above = (b * p->in_height + p->above[y]) * p->in_width;
-            const int32_t below = (b * p->in_height + p->below[y]) * p->in_width;
-            const int32_t down = p->below_share[y];
-            for (int32_t x = 0; x < p->out_width; x++) {
-                const int32_t aside = p->right_share[x];
-                for (int32_t c = 0; c < p->channels; c++, at++) {
-                    const int64_t upper_left = ek_resize_at(in, (above + p->left[x]) * p->channels + c, is_wide);
-                    const int64_t upper_right = ek_resize_at(in, (above + p->right[x]) * p->channels + c, is_wide);
-                    const int64_t lower_left = ek_resize_at(in, (below + p->left[x]) * p->channels + c, is_wide);
-                    const int64_t lower_right = ek_resize_at(in, (below + p->right[x]) * p->channels + c, is_wide);
-                    const int64_t upper = upper_left * (1024 - aside) + upper_right * aside;
-                    const int64_t lower = lower_left * (1024 - aside) + lower_right * aside;
-                    const int32_t value = ek_resize_round(upper * (1024 - down) + lower * down);
-                    if (is_wide) {
-                        ((int16_t *)out)[at] = (int16_t)value;
-                    } else {
-                        ((int8_t *)out)[at] = (int8_t)value;
-                    }
-                }
-            }
-        }
+/* A column of an output row. Sums of int8 fit in 32 bits; they are rounded to nearest, halves away from zero. */
+#define EK_RESIZE_BILINEAR(function, type, sum_type)                                                                  \
+    typedef ek_resize_bilinear_params function##_params;                                                              \
+    EK_BODY type *function##_column(const ek_resize_bilinear_params *p, const type *in, type *out, ek_resize_rows r,  \
+                                    int32_t x) {                                                                      \
+        const type *left = in + p->left[x] * p->channels;                                                             \
+        const type *right = in + p->right[x] * p->channels;                                                           \
+        const int32_t aside = p->right_share[x];                                                                      \
+        const int32_t nigh = 1024 - aside;                                                                            \
+        for (int32_t c = 0; c < p->channels; c++) {                                                                   \
+            const sum_type upper = (sum_type)left[r.above + c] * nigh + (sum_type)right[r.above + c] * aside;    \
+            const sum_type lower = (sum_type)left[r.below + c] * nigh + (sum_type)right[r.below + c] * aside;    \
+            const sum_type sum = upper * (1024 - r.down) + lower * r.down;                                            \
+            *out++ = (type)((sum + (sum > 0 ? 1 << 19 : -(1 << 19))) / (1 << 20));                                    \
+        }                                                                                                             \
+        return out;                                                                                                   \
+    }                                                                                                                 \
+    EK_SHARED void function(const ek_resize_bilinear_params *p, const type *in, type *out) {                          \
+        const int32_t row = p->in_width * p->channels;                                                                \
+        for (int32_t b = 0; b < p->batches; b++, in += p->in_height * row) {                                          \
+            for (int32_t y = 0; y < p->out_height; y++) {                                                             \
+                const ek_resize_rows r = {p->above[y] * row, p->below[y] * row, p->below_share[y]};                   \
+                for (int32_t x = 0; x < p->out_width; x++) {                                                          \
+                    out = function##_column(p, in, out, r, x);                                                        \
+                }                                                                                                     \
+            }                                                                                                         \
+        }                                                                                                             \
     }
-}
 
-EK_SHARED void ek_resize_bilinear_s8(const ek_resize_bilinear_params *p, const int8_t *in, int8_t *out) {
-    ek_resize_bilinear(p, in, out, 0);
-}
-
-EK_SHARED void ek_resize_bilinear_s16(const ek_resize_bilinear_params *p, const int16_t *in, int16_t *out) {
-    ek_resize_bilinear(p, in, out, 1);
-}
+EK_RESIZE_BILINEAR(ek_resize_bilinear_s8, int8_t, int32_t)
+EK_RESIZE_BILINEAR(ek_resize_bilinear_s16, int16_t, int64_t)
 
 #endif

@@ -2,7 +2,11 @@
 #ifndef EK_WIDE_H
 #define EK_WIDE_H
 
-#include "ek.h"
+#include "ek_dsp.h"
+
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
+#include <arm_mve.h>
+#endif
 
 /* From sums to outputs. */
 typedef struct {
@@ -25,10 +29,105 @@ static inline int16_t ek_wide_output(const ek_wide_scale *p, int64_t sum, int32_
     return (int16_t)ek_clamp(ek_requantize((int32_t)sum, mantissa, shift), p->low, p->high);
 }
 
-/* sum + w . x; where the target multiplies 32 by 32 bits into 64, each step is one instruction. */
+/* c + a.low * b.low + a.high * b.high */
+static inline int64_t ek_smlald(int32_t a, int32_t b, int64_t c) {
+#if defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_SIMD32)
+    return __smlald(a, b, c);
+#else
+    return c + (int64_t)(ek_low(a) * ek_low(b)) + (int64_t)(ek_high(a) * ek_high(b));
+#endif
+}
+
+typedef struct {
+    int64_t first, second;
+} ek_wide_sums;
+
+/* Adds the products with two rows of weights, `apart` from each other. Where the target multiplies 32 by 32 bits into
+ * 64, each is one instruction. */
+static inline void ek_wide_dot_two(ek_wide_sums *sums, const int16_t *x, const int8_t *row, int32_t apart,
+                                   int32_t size) {
+    int64_t first = sums->first;
+    int64_t second = sums->second;
+    for (int32_t i = 0; i < size; i++) {
+        const int32_t value = x[i];
+        first += row[i] * value;
+        second += row[apart + i] * value;
+    }
+    sums->first = first;
+    sums->second = second;
+}
+
+/* The same, four products in two instructions: of each four weights the second and third have changed places. */
+static inline void ek_wide_dot_two_dsp(ek_wide_sums *sums, const int16_t *x, const int8_t *row, int32_t apart,
+                                       int32_t size) {
+    int64_t first = sums->first;
+    int64_t second = sums->second;
+    for (int32_t i = 0; i < size; i += 4) {
+        int32_t pairs[2];
+        memcpy(pairs, x + i, sizeof(pairs));
+        const int32_t upper = ek_load(row + i);
+        const int32_t lower = ek_load(row + apart + i);
+        first = ek_smlald(ek_sxtb16(upper), pairs[0], first);
+        first = ek_smlald(ek_sxtb16_odd(upper), pairs[1], first);
+        second = ek_smlald(ek_sxtb16(lower), pairs[0], second);
+        second = ek_smlald(ek_sxtb16_odd(lower), pairs[1], second);
+    }
+    sums->first = first;
+    sums->second = second;
+}
+
+/* The same as ek_wide_dot_two with Helium, eight products an instruction. */
+static inline void ek_wide_dot_two_mve(ek_wide_sums *sums, const int16_t *x, const int8_t *row, int32_t apart,
+                                       int32_t size) {
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
+    int64_t first = sums->first;
+    int64_t second = sums->second;
+    for (; size > 0; size -= 8, x += 8, row += 8) {
+        const mve_pred16_t lanes = vctp16q((uint32_t)size);
+        const int16x8_t values = vldrhq_z_s16(x, lanes);
+        first = vmlaldavaq_p_s16(first, values, vldrbq_z_s16(row, lanes), lanes);
+        second = vmlaldavaq_p_s16(second, values, vldrbq_z_s16(row + apart, lanes), lanes);
+    }
+    sums->first = first;
+    sums->second = second;
+#else
+    ek_wide_dot_two(sums, x, row, apart, size);
+#endif
+}
+
+typedef enum {
+    EK_WIDE_PLAIN,
+    EK_WIDE_DSP, /* in the order of ek_wide_dot_two_dsp */
+    EK_WIDE_MVE
+} ek_wide_way;
+
+/* Rows of weights, one an output, and how they are multiplied. */
+typedef struct {
+    const int8_t *weights;
+    int32_t size; /* elements of a row */
+    ek_wide_way way;
+} ek_wide_rows;
+
+/* The sums of row `row` and the one behind it, of `count` rows. */
+EK_BODY ek_wide_sums ek_wide_two(const ek_wide_rows *rows, const int64_t *bias, const int16_t *x, int32_t row,
+                                 int32_t count) {
+    const int32_t next = row + 1 < count ? 1 : 0;
+    const int8_t *weights = rows->weights + row * rows->size;
+    ek_wide_sums sums = {bias[row], bias[row + next]};
+    if (rows->way == EK_WIDE_MVE) {
+        ek_wide_dot_two_mve(&sums, x, weights, next * rows->size, rows->size);
+    } else if (rows->way == EK_WIDE_DSP) {
+        ek_wide_dot_two_dsp(&sums, x, weights, next * rows->size, rows->size);
+    } else {
+        ek_wide_dot_two(&sums, x, weights, next * rows->size, rows->size);
+    }
+    return sums;
+}
+
+/* sum + w . x */
 static inline int64_t ek_wide_dot(int64_t sum, const int8_t *w, const int16_t *x, int32_t count) {
     for (int32_t i = 0; i < count; i++) {
-        sum += (int32_t)w[i] * x[i];
+        sum += w[i] * (int32_t)x[i];
     }
     return sum;
 }

@@ -11,14 +11,17 @@ from edgekit.graph.model import Op
 
 _GREATEST = float(np.finfo(np.float32).max)
 _FUNCTIONS: dict[str, tuple[str, dict[str, Field]]] = {
+    "ABS": ("ek_abs_f32", {}),
     "ELU": ("ek_elu_f32", {}),
     "EXP": ("ek_exponential_f32", {}),
     "HARD_SWISH": ("ek_hard_swish_f32", {}),
     "LOGISTIC": ("ek_logistic_f32", {}),
+    "NEG": ("ek_neg_f32", {}),
     "RELU": ("ek_clip_f32", {"low": 0.0, "high": _GREATEST}),
     "RELU6": ("ek_clip_f32", {"low": 0.0, "high": 6.0}),
     "RELU_0_TO_1": ("ek_clip_f32", {"low": 0.0, "high": 1.0}),
     "RELU_N1_TO_1": ("ek_clip_f32", {"low": -1.0, "high": 1.0}),
+    "SQUARE": ("ek_square_f32", {}),
     "TANH": ("ek_tanh_f32", {}),
 }
 

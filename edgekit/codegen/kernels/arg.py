@@ -13,7 +13,7 @@ from edgekit.graph.types import DType
 def lower_arg(op: Op, settings: Settings) -> Call:
     """The place of the first of the greatest, or of the least, along an axis."""
     source, output = source_of(op), op.outputs[0]
-    suffix = suffix_of(op, source, DType.INT8, DType.INT16, DType.INT32, DType.UINT8, DType.FLOAT32)
+    suffix = suffix_of(op, source, DType.INT8, DType.INT32, DType.UINT8, DType.FLOAT32)
     if output.dtype not in (DType.INT32, DType.INT64):
         raise unsupported(op, output)
     axis = axis_of(op, integers_of(op, 1)[0], len(source.shape))

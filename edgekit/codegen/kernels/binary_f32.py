@@ -1,4 +1,4 @@
-"""ADD, SUB, MUL, DIV, SQUARED_DIFFERENCE and PRELU on float32."""
+"""Operators of two float32 operands: arithmetic, the greater and the lesser, PRELU, comparisons."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from edgekit.codegen.call import Constant
 from edgekit.codegen.kernels.linear import Linear
+from edgekit.codegen.kernels.window import Axis
 
 STEP = 16
 """Taps that one vector instruction multiplies."""
@@ -49,6 +50,14 @@ def output_range_fields(layer: Linear) -> dict[str, int]:
         "zero_point": layer.output_zero_point, "is_plain": int(layer.low >= layer.output_zero_point),
         "low": layer.low, "high": layer.high,
     }  # fmt: skip
+
+
+def row_ahead(layer: Linear, rows: Axis) -> int:
+    """`Call.ahead` of a kernel that writes an output row when it has read all that the row needs."""
+    next_first = np.maximum((np.arange(rows.output) + 1) * rows.stride - rows.before, 0)
+    still_read = next_first * (layer.source.nbytes // rows.input)
+    written = (np.arange(rows.output) + 1) * (layer.output.nbytes // rows.output)
+    return max(0, int((written - still_read)[: rows.output - 1].max(initial=0)))
 
 
 def _blocks(channels: int) -> int:

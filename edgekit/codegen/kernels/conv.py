@@ -17,9 +17,9 @@ def lower_conv(op: Op, settings: Settings) -> Call:
     """int8, one scale a channel."""
     layer = linear_of(op, channel_axis=0)
     window = window_of(op, layer.source, (layer.weights.shape[1], layer.weights.shape[2]))
-    if layer.is_packed or layer.batches > 1:
+    if layer.batches > 1:
         return portable(op, layer, window)
-    if settings.build is Build.MVE and takes_mve(layer):
+    if settings.build is Build.MVE and not layer.is_packed and takes_mve(layer, window):
         return conv_mve(op, layer, window)
     fast = None if settings.build is Build.PORTABLE else conv_dsp(op, layer, window, geometry(layer, window))
     return fast or portable(op, layer, window)

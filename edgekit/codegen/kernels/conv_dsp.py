@@ -21,10 +21,11 @@ def conv_dsp(op: Op, layer: Linear, window: Window, geometry: dict[str, int]) ->
     words = matrix["words"]
     assert isinstance(words, int)
     pointwise = window.is_pointwise
+    function = "ek_conv_s8_w4_dsp" if layer.is_packed else "ek_conv_s8_dsp"
     return Call(
         op,
-        "ek_conv_s8_dsp",
-        "ek_conv_s8_dsp.h",
+        function,
+        f"{function}.h",
         {
             **geometry,
             "taps": taps,

@@ -40,9 +40,15 @@ def lower_curve(op: Op, settings: Settings) -> Call:
     if op.kind in ("LOGISTIC", "TANH"):
         return _sigmoid(op, source, output)
     if op.kind in ("EXP", "LOG"):
-        fields: dict[str, Field] = {"count": output.size, "table": Constant(points_of(curve, source, output))}
-        return Call(op, "ek_curve_s16", "ek_curve_s16.h", fields, (source,), (output,), ahead=(0,))
+        return curve_call(op, curve)
     raise unsupported(op, source)
+
+
+def curve_call(op: Op, curve: Curve) -> Call:
+    """An int16 curve by 513 points of it."""
+    source, output = source_of(op), op.outputs[0]
+    fields: dict[str, Field] = {"count": output.size, "table": Constant(points_of(curve, source, output))}
+    return Call(op, "ek_curve_s16", "ek_curve_s16.h", fields, (source,), (output,), ahead=(0,))
 
 
 def _curve(op: Op, output: Tensor) -> Curve:

@@ -6,7 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.codegen.call import Call, Constant, Field
-from edgekit.codegen.kernels.blocks_mve import STEP, channel_blocks, output_range_fields, shifts_right, steps_of, weight_blocks
+from edgekit.codegen.kernels.blocks_mve import (
+    STEP,
+    channel_blocks,
+    output_range_fields,
+    row_ahead,
+    shifts_right,
+    steps_of,
+    weight_blocks,
+)
 from edgekit.codegen.kernels.linear import Linear
 from edgekit.codegen.kernels.window import Axis, Window
 from edgekit.graph.model import Op
@@ -49,7 +57,7 @@ def depthwise_mve(op: Op, layer: Linear, window: Window) -> Call:
         inputs=(layer.source,),
         outputs=(layer.output,),
         scratch_bytes=groups * group_bytes + _BEYOND + zeros_bytes,
-        ahead=(_ahead(layer, window),),
+        ahead=(row_ahead(layer, rows),),
         rows=window.access(),
         own=False,
         macs=layer.output.size * rows.kernel * columns.kernel,
@@ -86,12 +94,3 @@ def _offsets(columns: Axis, groups: int, group_bytes: int, channels: int) -> Con
     found = [group * group_bytes + tap * column_bytes for group in range(groups) for tap in range(columns.kernel)]
     padded = found + [0] * (-len(found) % (STEP // _WORD))
     return Constant(np.array(padded, np.uint32))
-
-
-def _ahead(layer: Linear, window: Window) -> int:
-    """A row is written when all that it needs has been read."""
-    rows = window.rows
-    next_first = np.maximum((np.arange(rows.output) + 1) * rows.stride - rows.before, 0)
-    still_read = next_first * (layer.source.nbytes // rows.input)
-    written = (np.arange(rows.output) + 1) * (layer.output.nbytes // rows.output)
-    return max(0, int((written - still_read)[: rows.output - 1].max(initial=0)))

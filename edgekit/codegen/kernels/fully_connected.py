@@ -16,9 +16,7 @@ def lower_fully_connected(op: Op, settings: Settings) -> Call:
     layer = linear_of(op, channel_axis=0)
     if settings.rounding is Rounding.LITERT:
         layer = rounded_once(op, layer)
-    if layer.is_packed:
-        return portable(op, layer, settings)
-    if settings.build is Build.MVE and takes_mve(layer, settings):
+    if settings.build is Build.MVE and not layer.is_packed and takes_mve(layer, settings):
         return fully_connected_mve(op, layer, settings)
     rounds_once = settings.rounding is Rounding.LITERT
     fast = None if settings.build is Build.PORTABLE else fully_connected_dsp(op, layer, rounds_once)

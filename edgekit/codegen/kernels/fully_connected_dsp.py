@@ -15,12 +15,13 @@ def fully_connected_dsp(op: Op, layer: Linear, rounds_once: bool) -> Call | None
     if matrix is None:
         return None
     words = matrix["words"]
+    function = "ek_fully_connected_s8_w4_dsp" if layer.is_packed else "ek_fully_connected_s8_dsp"
     batches = layer.source.size // depth
     assert isinstance(words, int)
     return Call(
         op,
-        "ek_fully_connected_s8_dsp",
-        "ek_fully_connected_s8_dsp.h",
+        function,
+        f"{function}.h",
         {"batches": batches, "depth": depth, **matrix},
         inputs=(layer.source,),
         outputs=(layer.output,),

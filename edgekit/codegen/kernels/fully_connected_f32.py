@@ -19,6 +19,5 @@ def lower_fully_connected_f32(op: Op, settings: Settings) -> Call:
         inputs=(layer.source,),
         outputs=(layer.output,),
         ahead=(None,),
-        own=True,
         macs=layer.source.size * outputs,
     )

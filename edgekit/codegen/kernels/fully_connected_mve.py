@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from edgekit.codegen.call import Call, Rounding, Settings
-from edgekit.codegen.kernels.blocks_mve import STEP, channel_blocks, output_range_fields, shifts_right, steps_of, weight_blocks
+from edgekit.codegen.kernels.blocks_mve import (
+    STEP,
+    channel_blocks,
+    output_range_fields,
+    shifts_right,
+    steps_of,
+    weight_blocks,
+)
 from edgekit.codegen.kernels.linear import Linear
 from edgekit.graph.model import Op
 

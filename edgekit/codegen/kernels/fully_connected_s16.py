@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from edgekit.codegen.call import Call, Constant, Field, Rounding, Settings
+from edgekit.codegen.call import Build, Call, Constant, Field, Rounding, Settings
 from edgekit.codegen.kernels.linear import Linear
-from edgekit.codegen.kernels.linear_s16 import linear_s16_of, wide_bias, wide_scale
+from edgekit.codegen.kernels.linear_s16 import linear_s16_of, wide_bias, wide_rows, wide_scale
 from edgekit.codegen.kernels.quantized import scale_of, scales_of
 from edgekit.core.errors import ModelError
 from edgekit.graph.model import Op
@@ -23,6 +23,9 @@ def lower_fully_connected_s16(op: Op, settings: Settings) -> Call:
     layer = linear_s16_of(op, channel_axis=0)
     outputs, depth = layer.weights.shape
     sizes: dict[str, Field] = {"batches": layer.source.size // depth, "depth": depth, "outputs": outputs}
+    rows = wide_rows(layer.weights, settings.build)
+    if rows.weights.shape[1] != depth:  # it would read behind the input
+        rows = wide_rows(layer.weights, Build.PORTABLE)
     is_double = settings.rounding is Rounding.LITERT
     return Call(
         op,
@@ -30,7 +33,9 @@ def lower_fully_connected_s16(op: Op, settings: Settings) -> Call:
         "ek_fully_connected_s16.h",
         {
             **sizes,
-            "weights": Constant(layer.weights),
+            "rows.weights": Constant(rows.weights),
+            "rows.size": depth,
+            "rows.way": rows.constant,
             **(_double_scale(op, layer) if is_double else wide_scale(op, layer)),
         },
         inputs=(layer.source,),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
-from edgekit.codegen.call import Constant
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.codegen.call import Build, Constant
 from edgekit.codegen.kernels.linear import Linear, linear_of
 from edgekit.core.errors import ModelError
 from edgekit.graph.model import Op
 from edgekit.graph.ops import activation_of, bias_of
 from edgekit.graph.types import DType
 
+_STEP_DSP = 4
 _MAX_SHIFT = 7
 
 
@@ -59,7 +63,45 @@ def _has_wide_sums(op: Op) -> bool:
     return int(getattr(op.options, "quantizedBiasType", 0)) != DType.INT32.value
 
 
-def wide_bias(op: Op, channels: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class WideRows:
+    """Rows of weights in the order in which a build multiplies them.
+
+    Attributes:
+        way: a member of `ek_wide_way` (ek_wide.h).
+        weights: int8 (outputs, size).
+        step: `size` is a multiple of this.
+    """
+
+    way: Build
+    weights: NDArray[np.int8]
+    step: int = 1
+
+    @property
+    def suffix(self) -> str:
+        """Of the function that takes them."""
+        return "" if self.way is Build.PORTABLE else f"_{self.way.value}"
+
+    @property
+    def constant(self) -> str:
+        """The enumeration constant in C."""
+        return "EK_WIDE_PLAIN" if self.way is Build.PORTABLE else f"EK_WIDE_{self.way.name}"
+
+
+def wide_rows(rows: NDArray[np.int8], build: Build) -> WideRows:
+    """For DSP, padded with zeros, as ek_wide_dot_two_dsp (ek_wide.h) takes them; else as they are.
+
+    >>> wide_rows(np.array([[1, 2, 3, 4, 5]], np.int8), Build.DSP).weights.tolist()
+    [[1, 3, 2, 4, 5, 0, 0, 0]]
+    """
+    if build is not Build.DSP:
+        return WideRows(build, rows)
+    padded = np.pad(rows, ((0, 0), (0, -rows.shape[1] % _STEP_DSP)))
+    fours = padded.reshape(len(rows), -1, _STEP_DSP)[:, :, [0, 2, 1, 3]]
+    return WideRows(build, np.ascontiguousarray(fours.reshape(padded.shape)), _STEP_DSP)
+
+
+def wide_bias(op: Op, channels: int) -> NDArray[np.int64]:
     """The layer's bias, zeros where it has none."""
     bias = bias_of(op)
     if bias is None or bias.data is None:

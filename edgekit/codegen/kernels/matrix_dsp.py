@@ -20,41 +20,51 @@ _WORDS = 4
 def matrix_fields(layer: Linear, run: int, rounds_once: bool) -> dict[str, int | Constant] | None:
     """The members of `ek_matrix_s8`, where inputs come in runs of `run` bytes that are widened each by itself. None
     where it does not compute the layer exactly: scales, or sums of more than 24 bits in a second channel."""
-    rows = layer.rows
-    low, high = sums(rows[1::2])
     table = scales_dsp(layer, rounds_once)
-    has_short_sums = bool(np.all(low >= -(1 << 23)) and np.all(high < 1 << 23))
-    both = _paired(rows)
-    if table is None or not has_short_sums or np.any(both < -(1 << 15)):
+    words = pack_w4(layer.rows, run) if layer.is_packed else _pairs(layer.rows, run)
+    if table is None or words is None:
         return None
-    packed = pack(both, run)
     return {
-        "words": packed.shape[1],
-        "channels": len(rows),
+        "words": words.shape[1],
+        "channels": len(layer.rows),
         "low": layer.low,
         "high": layer.high,
         "rounds_once": int(rounds_once),
-        "weights": Constant(packed, align=8),
+        "weights": Constant(words, align=8),
         "scales": Constant(_filled(table, _GROUP), align=8),
     }
 
 
-def _paired(rows: NDArray[np.int8]) -> NDArray[np.int64]:
-    """256 * (odd channel) + (even one), an even number of times."""
+def _pairs(rows: NDArray[np.int8], run: int) -> NDArray[np.int32] | None:
+    low, high = sums(rows[1::2])
     filled = _filled(rows.astype(np.int64), _GROUP)
-    both: NDArray[np.int64] = 256 * filled[1::2] + filled[0::2]
-    return both
+    both = 256 * filled[1::2] + filled[0::2]
+    has_short_sums = bool(np.all(low >= -(1 << 23)) and np.all(high < 1 << 23))
+    return pack(both, run) if has_short_sums and not np.any(both < -(1 << 15)) else None
 
 
 def pack(both: NDArray[np.int64], run: int) -> NDArray[np.int32]:
-    """From (channels / 2, inputs) of 16 bits to (channels / 4, words, 2), in the order of the widened inputs."""
-    pairs, size = both.shape
-    nothing = np.zeros((pairs, size // run, 1), np.int64)
-    runs = np.concatenate([both.reshape(pairs, size // run, run), nothing], axis=2)
-    halves = _filled(runs[:, :, word_order(run)].reshape(pairs, -1).T, 2 * _WORDS).T & 0xFFFF
-    words = halves[:, 0::2] | (halves[:, 1::2] << 16)
+    """From (channels / 2, inputs), 256 * (odd channel) + (even one), to (channels / 4, words, 2)."""
+    words = _words(both, run)
     in_fours = words.reshape(-1, 2, words.shape[1]).transpose(0, 2, 1)
     return np.ascontiguousarray(in_fours).astype(np.uint32).view(np.int32)
+
+
+def pack_w4(rows: NDArray[np.int8], run: int) -> NDArray[np.int32]:
+    """From (channels, inputs) of 4 bits to (channels / 4, words): in each half of a word four channels, each plus 8."""
+    filled = _filled(rows.astype(np.int64), _GROUP).reshape(-1, _GROUP, rows.shape[1])
+    fours = ((filled & 15) << np.array([0, 4, 8, 12])[:, None]).sum(axis=1)
+    return (_words(fours, run) ^ 0x88888888).astype(np.uint32).view(np.int32)
+
+
+def _words(values: NDArray[np.int64], run: int) -> NDArray[np.int64]:
+    """From (rows, inputs) to (rows, words), two inputs of 16 bits in each, in the order of the widened inputs."""
+    count, size = values.shape
+    nothing = np.zeros((count, size // run, 1), np.int64)
+    runs = np.concatenate([values.reshape(count, size // run, run), nothing], axis=2)
+    halves = _filled(runs[:, :, word_order(run)].reshape(count, -1).T, 2 * _WORDS).T
+    words: NDArray[np.int64] = (halves[:, 0::2] & 0xFFFF) | ((halves[:, 1::2] & 0xFFFF) << 16)
+    return words
 
 
 def word_order(run: int) -> list[int]:

@@ -1,5 +1,5 @@
 """Operators that move elements along straight steps: TRANSPOSE, SLICE, STRIDED_SLICE, SPACE_TO_DEPTH, DEPTH_TO_SPACE,
-BROADCAST_TO, TILE. Where what is moved lies in one piece, they are views."""
+BROADCAST_TO, TILE, REVERSE_V2. Where what is moved lies in one piece, they are views."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import prod
 import numpy as np
 
 from edgekit.codegen.call import Call, Field, Settings, View
-from edgekit.codegen.kernels.typed import integers_of, source_of, width_of
+from edgekit.codegen.kernels.typed import axis_of, integers_of, source_of, width_of
 from edgekit.core.errors import ModelError
 from edgekit.graph.model import Op
 
@@ -97,6 +97,15 @@ def lower_tile(op: Op, settings: Settings) -> Call:
     shape = source_of(op).shape
     rows = zip(integers_of(op, 1), shape, strides(shape), strict=True)
     return move_call(op, Path(0, tuple(axis for times, size, step in rows for axis in ((times, 0), (size, step)))))
+
+
+def lower_reverse(op: Op, settings: Settings) -> Call:
+    """Some axes from their end."""
+    shape = source_of(op).shape
+    turned = {axis_of(op, axis, len(shape)) for axis in integers_of(op, 1)}
+    steps = strides(shape)
+    start = sum((shape[axis] - 1) * steps[axis] for axis in turned)
+    return move_call(op, Path(start, tuple((shape[i], -s if i in turned else s) for i, s in enumerate(steps))))
 
 
 def strides(shape: tuple[int, ...]) -> tuple[int, ...]:

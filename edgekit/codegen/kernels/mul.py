@@ -21,14 +21,17 @@ def lower_mul(op: Op, settings: Settings) -> Call:
     first, second = (b, a) if operands.swapped else (a, b)
     factor = np.float32(scale_of(first)) * np.float32(scale_of(second)) / np.float32(scale_of(output))
     multiplier = multiplier_of(float(factor))
+    is_down = suffix == "s8" and multiplier.shift < 0
     low, high = output_range(int(op.options.fusedActivationFunction), output)
     fields: dict[str, Field] = {
         "a_zero_point": zero_point_of(a),
         "b_zero_point": zero_point_of(b),
         "mantissa": multiplier.mantissa,
-        "shift": multiplier.shift,
+        "half": 1 << -multiplier.shift - 1 if is_down else 0,
+        "shift": -multiplier.shift if is_down else multiplier.shift,
         "out_zero_point": zero_point_of(output),
         "low": low,
         "high": high,
     }
-    return binary_call(op, f"ek_mul_{suffix}", "ek_mul.h", operands, fields)
+    function = "ek_mul_up_s8" if suffix == "s8" and not is_down else f"ek_mul_{suffix}"
+    return binary_call(op, function, "ek_mul.h", operands, fields)

@@ -1,8 +1,8 @@
 """FULLY_CONNECTED as LiteRT's reference computes it: the sum times a factor in double precision, rounded once, halves
 away from zero (reference_ops::FullyConnected; TFLite Micro rounds twice, in fixed point).
 
-A kernel computes (sum * mantissa + half) >> shift. Both are staircases of at most 255 steps, so the one equals the other
-for every sum if each step is at the same sum; a mantissa is chosen with which it is.
+A kernel computes (sum * mantissa + half) >> shift. Both are staircases of at most 255 steps, so the one equals the
+other for every sum if each step is at the same sum; a mantissa is chosen with which it is.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from edgekit.codegen.call import Build, Call, Settings
 from edgekit.codegen.kernels.quantized import output_range
 from edgekit.codegen.kernels.typed import source_of, suffix_of
@@ -14,7 +16,9 @@ from edgekit.graph.types import DType
 def lower_average_pool(op: Op, settings: Settings) -> Call:
     """The mean of what the window covers of the input, halves away from zero."""
     call = _pool(op, "ek_average_pool")
-    return vectorized(call) if settings.build is Build.MVE else call
+    if settings.build is Build.MVE:
+        return vectorized(call)
+    return _with_dsp(call) if settings.build is Build.DSP else call
 
 
 def lower_max_pool(op: Op, settings: Settings) -> Call:
@@ -38,6 +42,15 @@ def _pool(op: Op, function: str) -> Call:
         ahead=(pool_ahead(window, source) if by_rows else None,),
         rows=window.access() if by_rows else None,
     )
+
+
+def _with_dsp(call: Call) -> Call:
+    """By the DSP kernel, where channels come in fours and sums fit in its halves of words."""
+    channels, height, width = (call.fields[name] for name in ("channels", "kernel_height", "kernel_width"))
+    assert isinstance(channels, int) and isinstance(height, int) and isinstance(width, int)
+    if call.function != "ek_average_pool_s8_rows" or channels % 4 or height * width > 256:
+        return call
+    return replace(call, function="ek_average_pool_s8_dsp_rows", header="ek_pool_dsp.h")
 
 
 def pool_geometry(window: Window, source: Tensor) -> dict[str, int]:

@@ -23,11 +23,12 @@ KERNELS: Registry[Lower] = Registry(
         "BATCH_MATMUL": (f"{_HERE}.batch_matmul:lower_batch_matmul", "products of matrices, int8, int16 and float32"),
         "BATCH_TO_SPACE_ND": (f"{_HERE}.blocks:lower_batch_to_space", "the opposite, with cropping"),
         "BROADCAST_TO": (f"{_HERE}.move:lower_broadcast_to", "the same elements again"),
+        "CAST": (f"{_HERE}.cast:lower_cast", "between integers, booleans and float32"),
         "CONCATENATION": (f"{_HERE}.join:lower_join", "parts of one scale; views along the outermost axis"),
         "CONV_2D": (f"{_HERE}.conv:lower_conv", "convolutions, dilated and grouped ones too"),
         "CONV_2D/int16": (f"{_HERE}.conv_s16:lower_conv_s16", "int16 activations, int8 weights"),
         "DEPTHWISE_CONV_2D": (f"{_HERE}.depthwise:lower_depthwise", "depthwise convolutions with any multiplier"),
-        "DEPTHWISE_CONV_2D/int16": (f"{_HERE}.depthwise_s16:lower_depthwise_s16", "int16 activations, int8 weights"),
+        "DEPTHWISE_CONV_2D/int16": (f"{_HERE}.conv_s16:lower_depthwise_s16", "int16 activations, int8 weights"),
         "DEPTH_TO_SPACE": (f"{_HERE}.move:lower_depth_to_space", "channels as blocks of pixels"),
         "DEQUANTIZE": (f"{_HERE}.quantize:lower_dequantize", "to float32"),
         "ELU": (f"{_HERE}.curves:lower_curve", "a table"),
@@ -45,6 +46,7 @@ KERNELS: Registry[Lower] = Registry(
         "GREATER": (f"{_HERE}.compare:lower_compare", "comparisons, an operand repeated or constant too"),
         "GREATER_EQUAL": (f"{_HERE}.compare:lower_compare", "comparisons, an operand repeated or constant too"),
         "HARD_SWISH": (f"{_HERE}.hard_swish:lower_hard_swish", "a gate in fixed point"),
+        "L2_NORMALIZATION": (f"{_HERE}.l2_norm:lower_l2_norm", "rows of length 1"),
         "LEAKY_RELU": (f"{_HERE}.lines:lower_leaky_relu", "another slope for negative values"),
         "LESS": (f"{_HERE}.compare:lower_compare", "comparisons, an operand repeated or constant too"),
         "LESS_EQUAL": (f"{_HERE}.compare:lower_compare", "comparisons, an operand repeated or constant too"),
@@ -67,6 +69,7 @@ KERNELS: Registry[Lower] = Registry(
         "PRELU": (f"{_HERE}.prelu:lower_prelu", "a slope for negative values, one or one a channel"),
         "QUANTIZE": (f"{_HERE}.lines:lower_requantize", "from one scale to another"),
         "QUANTIZE/float32": (f"{_HERE}.quantize:lower_quantize", "from float32"),
+        "RANK": (f"{_HERE}.cast:lower_shape", "known when C is generated"),
         "REDUCE_ALL": (f"{_HERE}.reduce:lower_pick", "all along any axes"),
         "REDUCE_ANY": (f"{_HERE}.reduce:lower_pick", "any along any axes"),
         "REDUCE_MAX": (f"{_HERE}.reduce:lower_pick", "the greatest along any axes"),
@@ -78,7 +81,9 @@ KERNELS: Registry[Lower] = Registry(
         "RESHAPE": (f"{_HERE}.reshape:lower_reshape", "the same memory under another shape"),
         "RESIZE_BILINEAR": (f"{_HERE}.resize:lower_resize_bilinear", "between four pixels"),
         "RESIZE_NEAREST_NEIGHBOR": (f"{_HERE}.resize:lower_resize_nearest", "whole pixels"),
+        "REVERSE_V2": (f"{_HERE}.move:lower_reverse", "some axes from their end"),
         "RSQRT": (f"{_HERE}.rsqrt:lower_rsqrt", "a table"),
+        "SHAPE": (f"{_HERE}.cast:lower_shape", "known when C is generated"),
         "SLICE": (f"{_HERE}.move:lower_slice", "a box; a view where it is one piece"),
         "SOFTMAX": (f"{_HERE}.softmax:lower_softmax", "along the last axis"),
         "SPACE_TO_BATCH_ND": (f"{_HERE}.blocks:lower_space_to_batch", "every n-th pixel as an image"),
@@ -122,6 +127,11 @@ def lower(op: Op, settings: Settings) -> Call:
         raise ModelError(
             f"{op.label} '{op.name}' has shapes, scales or options that no C can have: {error}."
         ) from error
+    except AttributeError as error:
+        # Only a kernel that asks for options needs them: converters leave out those of RESHAPE, PAD and others.
+        if op.options is not None:
+            raise
+        raise ModelError(f"{op.label} '{op.name}' has no options.") from error
     for tensor in call.inputs:
         if tensor.is_constant:
             raise ModelError(

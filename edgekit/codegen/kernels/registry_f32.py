@@ -4,12 +4,16 @@ from __future__ import annotations
 
 _PLACES = {
     "activations_f32:lower_activation_f32": (
-        "ELU", "EXP", "HARD_SWISH", "LOGISTIC", "RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1", "TANH",
+        "ABS", "ELU", "EXP", "HARD_SWISH", "LOGISTIC", "NEG", "RELU", "RELU6", "RELU_0_TO_1", "RELU_N1_TO_1", "SQUARE",
+        "TANH",
     ),
     "activations_f32:lower_gelu_f32": ("GELU",),
     "activations_f32:lower_leaky_relu_f32": ("LEAKY_RELU",),
     "activations_f32:lower_softmax_f32": ("SOFTMAX",),
-    "binary_f32:lower_binary_f32": ("ADD", "SUB", "MUL", "DIV", "SQUARED_DIFFERENCE", "PRELU"),
+    "binary_f32:lower_binary_f32": (
+        "ADD", "SUB", "MUL", "DIV", "SQUARED_DIFFERENCE", "PRELU", "MAXIMUM", "MINIMUM", "EQUAL", "NOT_EQUAL", "LESS",
+        "LESS_EQUAL", "GREATER", "GREATER_EQUAL",
+    ),
     "conv_f32:lower_conv_f32": ("CONV_2D",),
     "conv_f32:lower_depthwise_f32": ("DEPTHWISE_CONV_2D",),
     "conv_f32:lower_transpose_conv_f32": ("TRANSPOSE_CONV",),

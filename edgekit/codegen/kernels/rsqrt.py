@@ -1,10 +1,11 @@
-"""RSQRT and NEG on int8."""
+"""RSQRT, and NEG on int8."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from edgekit.codegen.call import Call, Settings
+from edgekit.codegen.kernels.curves import curve_call
 from edgekit.codegen.kernels.fixed_point import inverse_square_root, requantize
 from edgekit.codegen.kernels.quantized import Multiplier, multiplier_of, scale_of, zero_point_of
 from edgekit.codegen.kernels.table import table_call
@@ -19,7 +20,9 @@ def lower_rsqrt(op: Op, settings: Settings) -> Call:
     """1 / sqrt(x): tensorflow/lite/kernels/elementwise.cc, which stops at negative values; here they give the
     greatest."""
     source, output = source_of(op), op.outputs[0]
-    same_type(op, (source, output), DType.INT8)
+    if same_type(op, (source, output), DType.INT8, DType.INT16) == "s16":
+        most = float(np.float32(32767) * np.float32(scale_of(output)))
+        return curve_call(op, lambda x: float(np.float32(1) / np.sqrt(np.float32(x))) if x > 0 else most)
     scale = multiplier_of(1.0 / float(np.sqrt(np.float32(scale_of(source))) * np.float32(scale_of(output))))
 
     def result(stored: int) -> int:

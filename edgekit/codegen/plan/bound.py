@@ -13,6 +13,28 @@ def lower_bound(demand: Demand) -> int:
     return max((step_bytes(demand, step) for step in demand.steps()), default=0)
 
 
+def shifted_bound(demand: Demand, best: int) -> int:
+    """`best` or a lesser number that no layout is below, by the shifts of outputs over inputs that must add up.
+
+    In fewer bytes than `best`, two blocks that together are larger cannot lie apart: so the input must start `ahead`
+    above the output. The longest chain of such pairs, and the size of its topmost block, is a bound.
+    """
+    blocks = demand.blocks
+    forced = [
+        (over.low, over.high, min(over.ahead, blocks[over.low].nbytes))
+        for over in demand.overs
+        if blocks[over.low].nbytes + blocks[over.high].nbytes >= best
+    ]
+    least = [0] * len(blocks)
+    for _ in blocks:
+        before = list(least)
+        for low, high, ahead in forced:
+            least[high] = max(least[high], round_up(least[low] + ahead, blocks[high].align))
+        if least == before:
+            break
+    return min(best, max((at + block.nbytes for at, block in zip(least, blocks, strict=True)), default=0))
+
+
 def live_bytes(demand: Demand) -> tuple[int, ...]:
     """What each step needs by itself."""
     return tuple(step_bytes(demand, step) for step in demand.steps())

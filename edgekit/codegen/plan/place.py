@@ -11,14 +11,14 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from edgekit.codegen.plan.bound import live_bytes, lower_bound
+from edgekit.codegen.plan.bound import live_bytes, lower_bound, shifted_bound
 from edgekit.codegen.plan.demand import Demand, Layout, Over, layout_of, round_up
 from edgekit.codegen.plan.exact import search
 
 _CHANGES = 1500
 _NODES = 15_000
 _EXACT_BLOCKS = 24
-_WINDOW_BLOCKS = (8, 14)
+_WINDOW_BLOCKS = (8, 12, 16)
 """Blocks round the peak that are solved by themselves: few first."""
 
 
@@ -64,16 +64,21 @@ class _Placer:
         self.bound = lower_bound(demand)
         self.order: Sequence[int] = range(len(demand.blocks))
         self.best = settle(demand, self.gaps, self.order)
+        self._take(self.best, self.order)
 
     @property
     def is_done(self) -> bool:
         return self.best.nbytes <= self.bound
 
+    def _take(self, layout: Layout, order: Sequence[int]) -> None:
+        self.best, self.order = layout, order
+        self.bound = max(self.bound, shifted_bound(self.demand, layout.nbytes))
+
     def try_orders(self, orders: Iterable[Sequence[int]]) -> None:
         for order in orders:
             layout = settle(self.demand, self.gaps, order)
             if layout.nbytes < self.best.nbytes:
-                self.best, self.order = layout, order
+                self._take(layout, order)
 
     def try_window(self, count: int) -> None:
         """The `count` blocks nearest to the peak, solved by themselves; the others follow."""
@@ -107,7 +112,7 @@ class _Placer:
             if found.nbytes <= layout.nbytes:
                 current, layout = trial, found
             if found.nbytes < self.best.nbytes:
-                self.best, self.order = found, trial
+                self._take(found, trial)
 
     def _moving(self, layout: Layout, rng: random.Random) -> int:
         """A block at the top, or one that meets it in time."""

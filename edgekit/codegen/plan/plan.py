@@ -15,6 +15,7 @@ from edgekit.codegen.plan.segment import cuts
 from edgekit.codegen.plan.stream import Stream
 from edgekit.codegen.plan.task import Task
 from edgekit.codegen.plan.views import Shared, shared_memory
+from edgekit.core.errors import ModelError
 from edgekit.graph.model import Graph, Tensor
 
 _HELIUM_ALIGN_BYTES = 16
@@ -85,9 +86,13 @@ def plan(graph: Graph, calls: tuple[Call, ...], settings: Settings | None = None
     """The smallest arena that is found. Without settings no calls are streamed.
 
     Raises:
-        ModelError: an operator that is nothing but views of memory cannot be.
+        ModelError: an operator that is nothing but views of memory cannot be, or something is read or handed out that
+            is never computed.
     """
     shared = shared_memory(graph.inputs, calls)
+    for tensor in graph.outputs:
+        if tensor not in shared.places:
+            raise ModelError(f"The model's output '{tensor.name}' is never computed.")
     grain = _HELIUM_ALIGN_BYTES if settings is not None and settings.build is Build.MVE else ALIGN_BYTES
     shared = ordered(shared, graph.inputs, graph.outputs)
     best: Plan | None = None

@@ -19,9 +19,13 @@ from edgekit.graph.model import Tensor
 
 STRIPS = ((1, 0), (1, 2), (2, 0), (2, 4), (4, 0), (4, 8), (8, 0))
 """Rows of a turn, and spare rows of a buffer, that are tried."""
-_MOST_CALLS = 24
-_MOST_TURNS = 60_000
-"""So many turns are played to find out, once in strips of one row, once in others."""
+_MOST_CALLS = 40
+_FEW = 4
+"""Calls of a stream: all short ones are tried, then longer ones round what still stands highest."""
+_GROWTHS, _MORE = 8, 20
+"""How often, and how many at a time."""
+_MOST_TURNS = 30_000
+"""So many turns are played each time."""
 _HOT = 1.01
 """Above what cannot be lowered by more than this, a call is worth streaming."""
 _CUTS = 5
@@ -66,17 +70,28 @@ def cuts(
     if settings is None:
         return
     limits = _LIMITS[settings.optimize]
-    segments = Segments(shared, inputs, outputs).all()
     most = limits.cost * max(sum(call.macs for call in shared.calls), 1)
+    segments = Segments(shared, inputs, outputs).all(most)
     single = max((s.peak_bytes for s in segments if s.first == s.last), default=0)
-    found = 0
-    for peak in sorted({s.peak_bytes for s in segments}):
-        if found == _CUTS or peak > (1 - limits.saving) * single or peak >= single:
-            return
+    peaks = sorted({s.peak_bytes for s in segments if s.peak_bytes < single})
+    least = _least_peak(segments, peaks, len(shared.calls), most)
+    for peak in peaks[least : least + _CUTS]:
         way = _cheapest(segments, len(shared.calls), peak)
-        if way is not None and sum(s.cost for s in way) <= most:
-            found += 1
+        if way is not None and peak <= (1 - limits.saving) * single:
             yield tuple(s.task for s in way)
+
+
+def _least_peak(segments: Sequence[Segment], peaks: Sequence[int], count: int, most: float) -> int:
+    """The place of the least of the sorted peaks that can be kept at a cost of `most`; their number if none can."""
+    low, high = 0, len(peaks)
+    while low < high:
+        middle = (low + high) // 2
+        way = _cheapest(segments, count, peaks[middle])
+        if way is not None and sum(s.cost for s in way) <= most:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 def _cheapest(segments: Sequence[Segment], count: int, peak: int) -> tuple[Segment, ...] | None:
@@ -106,17 +121,39 @@ class Segments:
             for source in dict.fromkeys(call.inputs):
                 self.readers.setdefault(source, []).append(i)
 
-    def all(self) -> list[Segment]:
-        """Single calls, and streams over one that stands above what no stream can lower, as far as there is time."""
+    def all(self, most_cost: float) -> list[Segment]:
+        """Single calls, and streams that may lower the peak at this cost, as far as there is time to look."""
         singles = self.single()
+        found = singles + self._tried(
+            [(*span, *STRIPS[0]) for span in self._hot_spans(singles) if _calls(span) <= _FEW]
+        )
+        for _ in range(_GROWTHS):
+            longer = self._longer(found, most_cost)
+            if not longer:
+                break
+            found += self._tried([(*span, *STRIPS[0]) for span in longer])
+        most = max((s.peak_bytes for s in singles), default=0)
+        useful = sorted((s for s in found if s.first < s.last and s.peak_bytes < most), key=lambda s: s.peak_bytes)
+        return found + self._tried([(s.first, s.last, *way) for s in useful for way in STRIPS[1:]])
+
+    def _hot_spans(self, singles: Sequence[Segment]) -> list[tuple[int, int]]:
+        """Those over a call that stands above what no stream can lower."""
         fixed = [s.peak_bytes for s in singles if not can_stream(self.calls[s.first])]
         fixed += [self.shared.root_bytes[self.shared.places[t].root] for t in (*self.inputs, *self.outputs)]
         hot = [s.peak_bytes > _HOT * max(fixed, default=0) for s in singles]
-        most = max((s.peak_bytes for s in singles), default=0)
-        spans = [span for span in self.spans() if any(hot[span[0] : span[1] + 1])]
-        first = self._tried([(*span, *STRIPS[0]) for span in sorted(spans, key=lambda s: s[1] - s[0])])
-        useful = sorted((s for s in first if s.peak_bytes < most), key=lambda s: s.peak_bytes)
-        return singles + first + self._tried([(s.first, s.last, *way) for s in useful for way in STRIPS[1:]])
+        return [span for span in self.spans() if any(hot[span[0] : span[1] + 1])]
+
+    def _longer(self, found: Sequence[Segment], most_cost: float) -> list[tuple[int, int]]:
+        """Untried spans round what stands highest in the best cut so far, short ones first."""
+        peaks = sorted({s.peak_bytes for s in found})
+        least = _least_peak(found, peaks, len(self.calls), most_cost)
+        way = _cheapest(found, len(self.calls), peaks[least]) if least < len(peaks) else None
+        if not way:
+            return []
+        top = max(way, key=lambda s: s.peak_bytes)
+        tried = {(s.first, s.last) for s in found}
+        spans = (span for span in self.spans() if span[0] <= top.first and span[1] >= top.last and span not in tried)
+        return sorted(spans, key=_calls)[:_MORE]
 
     def _tried(self, ways: Sequence[tuple[int, int, int, int]]) -> list[Segment]:
         """Streams of (first call, last call, strip, spare), until so many turns have been played."""
@@ -172,6 +209,10 @@ def can_stream(call: Call) -> bool:
     tensors = (*call.inputs, *call.outputs)
     whole = all(len(t.shape) == 4 and t.shape[0] == 1 for t in tensors)
     return whole and len({height(t) for t in call.inputs}) == 1
+
+
+def _calls(span: tuple[int, int]) -> int:
+    return span[1] - span[0] + 1
 
 
 def is_tabled(made: Stream | None) -> bool:

@@ -69,10 +69,11 @@ def shared_memory(inputs: Sequence[Tensor], calls: Sequence[Call]) -> Shared:
     what is a view of it has the same value. Variable tensors share with none.
 
     Raises:
-        ModelError: a call that is nothing but views cannot have them.
+        ModelError: a call that is nothing but views cannot have them, or reads what nothing has written.
     """
     groups = _Groups()
     states = {state for call in calls for state in call.states}
+    _require_written(inputs, calls, states)
     for tensor in (*inputs, *(t for call in calls for t in (*call.inputs, *call.outputs, *call.states))):
         groups.add(tensor)
     written = {*inputs, *(t for call in calls for t in call.outputs)}
@@ -86,6 +87,17 @@ def shared_memory(inputs: Sequence[Tensor], calls: Sequence[Call]) -> Shared:
         else:
             raise ModelError(f"{call.op.label} '{call.op.name}' ties tensors that cannot share memory.")
     return _shared(groups, kept)
+
+
+def _require_written(inputs: Sequence[Tensor], calls: Sequence[Call], states: set[Tensor]) -> None:
+    """Everything that is read has been computed, given or kept."""
+    known = {*inputs, *states}
+    for call in calls:
+        for tensor in call.inputs:
+            if tensor not in known:
+                what = "is a constant; fold it before C is generated" if tensor.is_constant else "is never computed"
+                raise ModelError(f"{call.op.label} '{call.op.name}' reads '{tensor.name}', which {what}.")
+        known |= set(call.outputs)
 
 
 def _tied(groups: _Groups, call: Call, written: set[Tensor], states: set[Tensor]) -> _Groups | None:

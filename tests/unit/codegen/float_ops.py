@@ -10,6 +10,8 @@ from edgekit.graph.types import DType
 from tests.unit.codegen.one_op import Spec, one_op
 
 Shape = tuple[int, ...]
+ARITHMETIC = ("ADD", "SUB", "MUL", "DIV")
+COMPARISONS = ("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL")
 
 
 def real(shape: Shape, data: Any = None) -> Spec:
@@ -36,8 +38,9 @@ def binary(rng: np.random.Generator, kind: str, number: int) -> bytes:
     shape = any_shape(rng)
     thin = tuple(n if rng.random() < 0.5 else 1 for n in shape) if number % 2 else shape
     operands = [real(shape), normal(rng, thin) if number % 3 == 0 else real(thin)]
-    options = {} if kind == "SQUARED_DIFFERENCE" else {"fusedActivationFunction": number % 4}
-    return one_op(kind, operands[::-1] if number % 5 == 0 else operands, [real(shape)], **options)
+    options = {"fusedActivationFunction": number % 4} if kind in ARITHMETIC else {}
+    output = Spec(shape, DType.BOOL) if kind in COMPARISONS else real(shape)
+    return one_op(kind, operands[::-1] if number % 5 == 0 else operands, [output], **options)
 
 
 def prelu(rng: np.random.Generator) -> bytes:

@@ -56,7 +56,17 @@ def built(files: Mapping[str, bytes], folder: Path, compiler: str = "gcc", flags
     (folder / "main.c").write_text(_MAIN)
     program = folder / "program"
     sources = [folder / "ek_model.c", folder / "main.c"]
-    command = [tool(compiler, f"sudo apt-get install {compiler}"), *WARNINGS, *SANITIZERS, "-O1", *flags, "-o", program, *sources, "-lm"]
+    command = [
+        tool(compiler, f"sudo apt-get install {compiler}"),
+        *WARNINGS,
+        *SANITIZERS,
+        "-O1",
+        *flags,
+        "-o",
+        program,
+        *sources,
+        "-lm",
+    ]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     assert not done.stderr

@@ -48,8 +48,12 @@ def windowed(rng: np.random.Generator, kind: str, number: int, dtype: DType) -> 
     """A CONV_2D or DEPTHWISE_CONV_2D of any geometry."""
     height, width, depth = (int(n) for n in rng.integers(5, 9, 3))
     kernel, stride, dilation = rng.integers(1, 4, 2), rng.integers(1, 3, 2), rng.integers(1, 3, 2)
+    if number % 4 == 1:
+        kernel, depth = np.array([1, 1]), 8
     multiplier = int(rng.integers(1, 3)) if kind == "DEPTHWISE_CONV_2D" else 0
     channels = depth * multiplier or int(rng.integers(1, 6))
+    groups = 2 if number % 5 == 2 and not multiplier else 1
+    depth, channels = depth - depth % groups, channels * groups
     same, bits = bool(number % 2), bias_type(dtype, number)
     options: dict[str, Any] = {"strideH": stride[0], "strideW": stride[1], "padding": 0 if same else 1}
     options |= {"dilationHFactor": dilation[0], "dilationWFactor": dilation[1], "fusedActivationFunction": number % 4}
@@ -57,12 +61,14 @@ def windowed(rng: np.random.Generator, kind: str, number: int, dtype: DType) -> 
         options, bits = options | {"depthMultiplier": multiplier}, DType.INT64 if bits is DType.INT32 else bits
     elif bits is DType.INT32:
         options["quantizedBiasType"] = INT32_SUMS
-    shape = (1, *kernel, channels) if multiplier else (channels, *kernel, depth)
-    inputs = [activation(rng, (1, height, width, depth), dtype), weights(rng, shape, 3 if multiplier else 0, dtype)]
+    shape = (1, *kernel, channels) if multiplier else (channels, *kernel, depth // groups)
+    batches = 2 if number % 6 == 4 else 1
+    source = (batches, height, width, depth)
+    inputs = [activation(rng, source, dtype), weights(rng, shape, 3 if multiplier else 0, dtype)]
     if not (multiplier and number % 5 == 0):  # CONV_2D must have one
         inputs.append(bias(rng, channels, bits))
     out = [_out_size((height, width)[i], kernel[i], stride[i], dilation[i], same) for i in (0, 1)]
-    return one_op(kind, inputs, [activation(rng, (1, *out, channels), dtype)], 4 if multiplier else 5, **options)
+    return one_op(kind, inputs, [activation(rng, (batches, *out, channels), dtype)], 4 if multiplier else 5, **options)
 
 
 def _out_size(size: int, kernel: int, stride: int, dilation: int, same: bool) -> int:

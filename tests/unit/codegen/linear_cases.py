@@ -21,7 +21,8 @@ Array = NDArray[Any]
 class Layers:
     """A model that grows layer by layer."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, bits: int = 8, batches: int = 1) -> None:
+        self.bits, self.batches = bits, batches
         self.rng = np.random.default_rng(seed)
         self.ops: list[Op] = []
         self.tensors: list[Tensor] = []
@@ -36,7 +37,9 @@ class Layers:
         return int(self.rng.integers(low, high + 1))
 
     def values(self, shape: tuple[int, ...]) -> Array:
-        """int8 weights: anything, mostly extremes, or all alike."""
+        """Weights: anything, mostly extremes, or all alike."""
+        if self.bits == 4:
+            return self.rng.integers(-8, 8, shape, np.int8)
         style = self.between(0, 5)
         if style == 0:
             return self.rng.choice(np.array([-127, 127], np.int8), shape)
@@ -52,14 +55,23 @@ class Layers:
     def add(self, kind: str, shapes: tuple[tuple[int, ...], ...], depth: int, axis: int, **options: Any) -> None:
         """shapes: of the input, the weights and the output; depth: products in a sum."""
         source, weights, result = shapes
+        if kind != "FULLY_CONNECTED":
+            source, result = (self.batches, *source[1:]), (self.batches, *result[1:])
         channels = weights[axis]
+        depth *= 1 if self.bits == 8 else 1 / 256
         spread = np.exp(self.rng.uniform(np.log(0.3), np.log(30), channels))
         scales = tuple(float(s) for s in spread / (40 * np.sqrt(depth)))
         if self.between(0, 3) == 0:
             scales = scales[:1]
         specs = [
             Spec(source, scale=0.5, zero_point=self.between(-128, 127)),
-            Spec(weights, scale=scales, axis=axis, data=self.values(weights)),
+            Spec(
+                weights,
+                DType.INT4 if self.bits == 4 else DType.INT8,
+                scale=scales,
+                axis=axis,
+                data=self.values(weights),
+            ),
             Spec((channels,), DType.INT32, scale=tuple(0.5 * s for s in scales), data=self.biases(channels)),
         ]
         if kind == "FULLY_CONNECTED" and self.between(0, 4) == 0:

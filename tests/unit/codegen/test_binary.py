@@ -54,7 +54,9 @@ def cases(kind: str, dtype: DType, out: DType | None = None, version: int = 1, *
 @pytest.mark.parametrize("dtype", [DType.INT8, DType.INT16])
 @pytest.mark.parametrize("kind", ["ADD", "SUB", "MUL"])
 def test_arithmetic(tmp_path: Path, kind: str, dtype: DType) -> None:
-    models = [m for activation in range(4) for m in cases(kind, dtype, version=2, fusedActivationFunction=activation)]
+    models = cases(kind, dtype, version=2)
+    for activation in (1, 2, 3):
+        models += cases(kind, dtype, version=2, fusedActivationFunction=activation)[activation - 1 :: 3]
     assert_exact(side_by_side(models), Settings(), tmp_path, count=4)
 
 
@@ -82,6 +84,15 @@ def test_add_by_dsp(tmp_path: Path) -> None:
     functions = {call.function for call in generate(read(model), Settings(Build.DSP)).plan.calls}
     assert {"ek_add_s8_dsp", "ek_add_s8_dsp_rows"} <= functions
     assert_exact(model, Settings(Build.DSP), tmp_path, count=20)
+
+
+def test_mul_of_all_scales(tmp_path: Path) -> None:
+    """Products that are scaled down, up, and not at all."""
+    shape, models = (1, 5, 5, 4), []
+    for a, b, out in [(0.5, 0.5, 0.25), (0.9, 0.9, 1.0), (0.5, 0.5, 0.01), (1.0, 1.0, 1e-4), (1e-5, 1e-4, 1.0)]:
+        inputs = [Spec(shape, scale=a, zero_point=-128), Spec(shape, scale=b, zero_point=99)]
+        models.append(one_op("MUL", inputs, [Spec(shape, scale=out, zero_point=-3)], 2))
+    assert_exact(side_by_side(models), Settings(), tmp_path, count=20)
 
 
 @pytest.mark.parametrize("kind", ["ADD", "SUB"])

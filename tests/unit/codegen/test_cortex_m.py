@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edgekit.codegen.call import Settings
+from edgekit.codegen.call import Build, Settings
 from edgekit.codegen.generate import generate
 from edgekit.graph.codec import read
 from edgekit.graph.types import DType
@@ -45,13 +46,15 @@ def _float_ops(rng: np.random.Generator) -> list[bytes]:
 
 
 @pytest.mark.parametrize("models", [_layers, _recurrent, _float_ops])
-def test_compiles_without_a_warning_and_needs_no_library_but_string_h(tmp_path: Path, models: object) -> None:
+@pytest.mark.parametrize("goal", ["-O2", "-O3", "-Os"])
+def test_compiles_without_a_warning_and_needs_no_library_but_string_h(
+    tmp_path: Path, goal: str, models: Callable[[np.random.Generator], list[bytes]]
+) -> None:
     gcc, nm = tool("arm-none-eabi-gcc", ARM), tool("arm-none-eabi-nm", ARM)
-    assert callable(models)
     model = read(side_by_side(models(np.random.default_rng(1))))
-    for name, content in generate(model, Settings()).files.items():
+    for name, content in generate(model, Settings(Build.DSP)).files.items():
         (tmp_path / name).write_bytes(content)
-    command = [gcc, *M4F, *WARNINGS, "-Wdouble-promotion", "-O2", "-c", "ek_model.c"]
+    command = [gcc, *M4F, *WARNINGS, "-Wdouble-promotion", goal, "-c", "ek_model.c"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     undefined = subprocess.run([nm, "-u", "ek_model.o"], cwd=tmp_path, capture_output=True, text=True, check=True)

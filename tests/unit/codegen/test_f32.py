@@ -12,22 +12,25 @@ import pytest
 from edgekit.codegen.call import Settings
 from edgekit.codegen.generate import generate
 from edgekit.core.errors import ModelError
-from edgekit.graph.codec import read
+from edgekit.graph.codec import read, write
+from edgekit.graph.types import DType
 from edgekit.runtime.litert import Kernels
-from tests.unit.codegen.float_ops import binary, pool, prelu, reduction, resize, unary
+from tests.unit.codegen.float_ops import ARITHMETIC, COMPARISONS, binary, pool, prelu, reduction, resize, unary
 from tests.unit.codegen.host import assert_exact
 from tests.unit.codegen.many_ops import side_by_side
 from tests.unit.codegen.near import assert_within
+from tests.unit.codegen.one_op import Spec, one_op
 
+CLIPS = ("RELU", "RELU6", "RELU_N1_TO_1", "HARD_SWISH", "ABS", "NEG", "SQUARE")
 COMPILERS = pytest.mark.parametrize(("seed", "compiler"), [(1, "gcc"), (2, "clang")])
 
 
 @COMPILERS
 def test_elementwise_operators_are_exact(tmp_path: Path, seed: int, compiler: str) -> None:
     rng = np.random.default_rng(seed)
-    clips = [unary(rng, kind) for kind in ("RELU", "RELU6", "RELU_N1_TO_1", "HARD_SWISH") for _ in range(3)]
+    clips = [unary(rng, kind) for kind in CLIPS for _ in range(3)]
     leaks = [unary(rng, "LEAKY_RELU", alpha=0.1) for _ in range(3)] + [prelu(rng) for _ in range(3)]
-    kinds = ("ADD", "SUB", "MUL", "DIV", "SQUARED_DIFFERENCE")
+    kinds = (*ARITHMETIC, "SQUARED_DIFFERENCE", "MAXIMUM", "MINIMUM", *COMPARISONS)
     pairs = [binary(rng, kind, number) for kind in kinds for number in range(6)]
     assert_exact(side_by_side([*clips, *leaks, *pairs]), Settings(), tmp_path, compiler=compiler)
 
@@ -68,3 +71,11 @@ def test_the_exact_gelu_is_refused() -> None:
     model = unary(np.random.default_rng(0), "GELU", approximate=False)
     with pytest.raises(ModelError, match="GELU 'out0' is the exact one; C is generated for the approximation by tanh"):
         generate(read(model), Settings())
+
+
+def test_a_reshape_without_options_is_a_reshape(tmp_path: Path) -> None:
+    """As converters write it: the shape stands in the second input."""
+    shape = Spec((2,), DType.INT32, data=np.array([3, 4], np.int32))
+    model = read(one_op("RESHAPE", [Spec((2, 6), DType.FLOAT32), shape], [Spec((3, 4), DType.FLOAT32)]))
+    model.graphs[0].ops[0].options = None
+    assert_exact(write(model), Settings(), tmp_path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.codegen.call import Build, Settings
+from edgekit.codegen.call import Build, Constant, Settings
 from edgekit.codegen.generate import generate
 from edgekit.core.errors import ModelError
 from edgekit.graph.codec import read
@@ -26,6 +26,44 @@ def test_random_layers_are_exact(tmp_path: Path, kind: str, build: Build, compil
     for _ in range(LAYERS):
         getattr(layers, kind)()
     assert_exact(layers.bytes(), Settings(build), tmp_path, compiler=compiler)
+
+
+@pytest.mark.parametrize("build", list(Build))
+@pytest.mark.parametrize("kind", ["conv", "depthwise", "fully_connected"])
+def test_weights_of_4_bits_are_exact(tmp_path: Path, kind: str, build: Build) -> None:
+    layers = Layers(seed=4, bits=4)
+    for _ in range(LAYERS):
+        getattr(layers, kind)()
+    model = layers.bytes()
+    assert_exact(model, Settings(build), tmp_path)
+
+
+@pytest.mark.parametrize("build", list(Build))
+@pytest.mark.parametrize("kind", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"])
+def test_weights_of_4_bits_take_half_a_byte(kind: str, build: Build) -> None:
+    layers = Layers(seed=6, bits=4)
+    shape = {
+        "CONV_2D": ((1, 5, 5, 32), (16, 1, 1, 32), (1, 5, 5, 16)),
+        "DEPTHWISE_CONV_2D": ((1, 5, 5, 32), (1, 1, 1, 32), (1, 5, 5, 32)),
+        "FULLY_CONNECTED": ((1, 32), (16, 32), (1, 16)),
+    }[kind]
+    window = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
+    layers.add(
+        kind, shape, 32, 3 if kind == "DEPTHWISE_CONV_2D" else 0, **({} if kind == "FULLY_CONNECTED" else window)
+    )
+    (call,) = generate(read(layers.bytes()), Settings(build)).plan.calls
+    weights = call.fields["weights"]
+    assert isinstance(weights, Constant)
+    assert weights.nbytes == np.prod(shape[1]) // 2
+
+
+@pytest.mark.parametrize("build", list(Build))
+@pytest.mark.parametrize("kind", ["conv", "depthwise"])
+def test_several_images_are_exact(tmp_path: Path, kind: str, build: Build) -> None:
+    layers = Layers(seed=5, batches=3)
+    for _ in range(12):
+        getattr(layers, kind)()
+    assert_exact(layers.bytes(), Settings(build), tmp_path)
 
 
 def test_a_bias_with_which_sums_can_overflow_is_refused() -> None:

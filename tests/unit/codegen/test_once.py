@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from edgekit.codegen.call import Build, Settings
+from edgekit.codegen.generate import the_graph
 from edgekit.codegen.kernels.once import once_multiplier
+from edgekit.graph.codec import read
 from tests.unit.codegen.host import compiled, reference, run
 from tests.unit.codegen.one_op import Spec, one_op
-from edgekit.codegen.generate import the_graph
-from edgekit.graph.codec import read
 
 ALMOST_ONE, JUST_ABOVE_ONE = 1 - 2.0**-23, 1 + 2.0**-23
 """float32 whose product is below one by 2^-46, which a factor of 31 bits cannot tell from one."""

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.codegen.call import Settings
+from edgekit.codegen.call import Build, Settings
+from edgekit.codegen.generate import generate
 from edgekit.core.errors import ModelError
+from edgekit.graph.codec import read
 from edgekit.graph.types import DType
 from tests.unit.codegen.host import assert_exact
 from tests.unit.codegen.many_ops import side_by_side
@@ -41,6 +43,17 @@ def test_exact(tmp_path: Path, kind: str, compiler: str) -> None:
     chosen = itertools.product((DType.INT8, DType.INT16), shapes, windows, strides)
     models = [pool(kind, *choice) for choice in chosen]
     assert_exact(side_by_side(models), Settings(), tmp_path, count=4, compiler=compiler)
+
+
+def test_averages_by_dsp(tmp_path: Path) -> None:
+    """Windows of up to 256 elements; more are left to the portable kernel."""
+    shapes = [(1, 7, 5, 4), (1, 16, 16, 8), (1, 25, 5, 64), (1, 20, 16, 4), (1, 5, 5, 3)]
+    windows = [(2, 2), (3, 5), (16, 16), (20, 16), (25, 5)]
+    models = [pool("AVERAGE_POOL_2D", DType.INT8, *choice, (1, 1)) for choice in itertools.product(shapes, windows)]
+    model = side_by_side(models)
+    functions = {call.function for call in generate(read(model), Settings(Build.DSP)).plan.calls}
+    assert functions == {"ek_average_pool_s8_dsp_rows", "ek_average_pool_s8_rows"}
+    assert_exact(model, Settings(Build.DSP), tmp_path, count=4)
 
 
 def test_refuses_other_types(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.unit.codegen.one_op import Spec, one_op
 CMAKE = "pip install cmake"
 ARM = "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi"
 GCC = "sudo apt-get install gcc libc6-dev"
-CORTEX_M4 = "-mcpu=cortex-m4 -mthumb -mfloat-abi=hard"
+CORTEX_M4 = "-mthumb -mcpu=cortex-m4 -mfpu=fpv4-sp-d16 -mfloat-abi=hard"
 
 
 def convolution() -> bytes:
@@ -85,7 +85,7 @@ def test_make_builds_a_library_and_checks_the_golden_sample(folder: Path) -> Non
 def test_make_builds_for_the_targets_core(folder: Path) -> None:
     tool("arm-none-eabi-gcc", ARM)
     assert f"make CC=arm-none-eabi-gcc CPU='{CORTEX_M4}'" in (folder / "README.md").read_text()
-    run("make", "CC=arm-none-eabi-gcc", "AR=arm-none-eabi-ar", f"CPU={CORTEX_M4}", cwd=folder)
+    assert "arm-none-eabi-ar rcs" in run("make", "CC=arm-none-eabi-gcc", f"CPU={CORTEX_M4}", cwd=folder)
     assert "Tag_CPU_arch: v7E-M" in run("arm-none-eabi-readelf", "-A", "libek_model.a", cwd=folder)
 
 
@@ -201,9 +201,9 @@ def test_each_microcontroller_gets_the_kernels_that_it_has_instructions_for() ->
 @pytest.mark.parametrize(
     ("target", "flags"),
     [
-        ("raspberry-pi-pico", "-mcpu=cortex-m0plus -mthumb"),
-        ("nucleo-h743zi", "-mcpu=cortex-m7 -mthumb -mfloat-abi=hard"),
-        ("alif-ensemble-e7", "-mcpu=cortex-m55 -mthumb -mfloat-abi=hard"),
+        ("raspberry-pi-pico", "-mthumb -mcpu=cortex-m0plus"),
+        ("nucleo-h743zi", "-mthumb -mcpu=cortex-m7 -mfpu=fpv5-d16 -mfloat-abi=hard"),
+        ("alif-ensemble-e7", "-mthumb -mcpu=cortex-m55 -mfloat-abi=hard"),
         ("esp32-s3-devkitc", ""),
     ],
 )

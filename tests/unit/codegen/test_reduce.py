@@ -125,6 +125,15 @@ def test_gather(tmp_path: Path) -> None:
         np.testing.assert_array_equal(mine, wanted)
 
 
+def test_embedding_lookup(tmp_path: Path) -> None:
+    table = np.random.default_rng(2).integers(-100, 100, (6, 5)).astype(np.float32)
+    inputs = [Spec((3,), DType.INT32), Spec((6, 5), DType.FLOAT32, data=table)]
+    model = one_op("EMBEDDING_LOOKUP", inputs, [Spec((3, 5), DType.FLOAT32)])
+    samples = [[np.array([5, 0, 3], np.int32)]]
+    found = run(compiled(model, Settings(), tmp_path), read(model).graphs[0], samples)
+    np.testing.assert_array_equal(found[0][0], reference(model, samples)[0][0])
+
+
 def test_numbers_outside_a_table_read_its_end(tmp_path: Path) -> None:
     table = Spec((3,), DType.INT32, data=np.array([7, 8, 9], np.int32))
     model = one_op("GATHER", [table, Spec((4,), DType.INT32)], [Spec((4,), DType.INT32)])

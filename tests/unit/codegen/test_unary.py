@@ -131,6 +131,16 @@ def test_rsqrt_and_neg(tmp_path: Path) -> None:
     hold(models, tmp_path)
 
 
+def test_int16_rsqrt(tmp_path: Path) -> None:
+    """LiteRT stops at negative values."""
+    source = Spec((32768,), DType.INT16, 1e-3)
+    model = side_by_side([unary("RSQRT", source, Spec((32768,), DType.INT16, scale)) for scale in (1e-3, 5e-4)])
+    samples = [[np.arange(32768).astype(np.int16)] * 2]
+    found = run(compiled(model, Settings(), tmp_path), read(model).graphs[0], samples)
+    for mine, wanted in zip(found[0], reference(model, samples)[0], strict=True):
+        np.testing.assert_array_equal(mine, wanted)
+
+
 def test_refusals(tmp_path: Path) -> None:
     wide = Spec((4,), DType.INT16, 1e-4)
     with pytest.raises(ModelError, match=r"No C is generated for HARD_SWISH on int16 \('out0' has 'in0'\)"):

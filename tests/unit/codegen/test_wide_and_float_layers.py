@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.codegen.call import Settings
+from edgekit.codegen.call import Build, Settings
 from edgekit.codegen.generate import generate, the_graph
 from edgekit.core.errors import ModelError
 from edgekit.graph.codec import read
@@ -28,6 +28,14 @@ def test_layers_are_exact(tmp_path: Path, kind: str, dtype: DType, seed: int, co
     rng = np.random.default_rng(seed)
     makes = [layer(rng, kind, number, dtype) for number in range(24)]
     assert_exact(side_by_side(makes), Settings(), tmp_path, compiler=compiler)
+
+
+@pytest.mark.parametrize(("build", "compiler"), [(Build.DSP, "gcc"), (Build.DSP, "clang"), (Build.MVE, "gcc")])
+@pytest.mark.parametrize("kind", ["CONV_2D", "FULLY_CONNECTED"])
+def test_wide_layers_of_other_builds_are_exact(tmp_path: Path, kind: str, build: Build, compiler: str) -> None:
+    rng = np.random.default_rng(3)
+    makes = [layer(rng, kind, number, DType.INT16) for number in range(24)]
+    assert_exact(side_by_side(makes), Settings(build), tmp_path, compiler=compiler)
 
 
 @pytest.mark.parametrize("kind", KINDS)

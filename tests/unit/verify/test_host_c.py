@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -60,3 +62,12 @@ def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     assert host_compiler() is None
     with pytest.raises(MissingError, match="there is no C compiler on this machine"):
         run_on_host(FILES, (INPUTS,), MODEL.main.outputs)
+
+
+def test_a_compiler_without_its_library_is_none(tmp_path: Path) -> None:
+    """As Debian's gcc is without libc6-dev."""
+    broken = tmp_path / "cc"
+    broken.write_text("#!/bin/sh\necho 'main.c:1:10: fatal error: stdio.h: No such file or directory' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    with pytest.raises(MissingError, match="cannot compile a program that prints"):
+        run_on_host(FILES, (INPUTS,), MODEL.main.outputs, str(broken))

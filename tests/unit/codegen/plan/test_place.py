@@ -5,7 +5,7 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgekit.codegen.plan.bound import lower_bound
+from edgekit.codegen.plan.bound import lower_bound, shifted_bound
 from edgekit.codegen.plan.demand import Block, Demand, Over, is_legal, layout_of
 from edgekit.codegen.plan.exact import search
 from edgekit.codegen.plan.place import Effort, place
@@ -49,7 +49,11 @@ def test_the_exact_search_finds_what_trying_everything_finds(demand: Demand) -> 
     best = place(demand, Effort(0, 0)).layout
     found = search(demand, best, lower_bound(demand), 100_000)
     assert found.is_complete and is_legal(demand, found.layout)
-    assert found.layout.nbytes == smallest(demand, best.nbytes)
+    least = smallest(demand, best.nbytes)
+    assert found.layout.nbytes == least
+    assert shifted_bound(demand, best.nbytes) <= least
+    placed = place(demand)
+    assert placed.lower_bound_bytes <= least <= placed.layout.nbytes
 
 
 def test_the_same_demand_gives_the_same_layout() -> None:
@@ -69,4 +73,4 @@ def test_shifts_of_a_chain_add_up_and_no_layout_is_smaller() -> None:
     demand = Demand(blocks, tuple(Over(n, n + 1, 10) for n in range(3)))
     placement = place(demand)
     assert placement.layout.nbytes == 130 and placement.is_optimal
-    assert lower_bound(demand) == 110
+    assert lower_bound(demand) == 110 and shifted_bound(demand, 130) == 130

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -142,6 +144,47 @@ def networks(draw: st.DrawFn) -> Network:
     if pool[-1] not in net.outputs:
         net.outputs.append(pool[-1])
     return net
+
+
+def test_what_is_never_computed_is_named() -> None:
+    net = Network()
+    source = net.input((4,))
+    constant = net.tensor((4,))
+    constant.set_data(np.zeros(4, np.int8))
+    net.outputs = [net.sum(source, constant)]
+    with pytest.raises(ModelError, match=r"ABS 't3' reads 't2', which is a constant; fold it before C is generated\."):
+        plan(net.graph(), tuple(net.calls))
+    net.calls.clear()
+    with pytest.raises(ModelError, match=r"The model's output 't3' is never computed\."):
+        plan(net.graph(), ())
+
+
+def test_a_concatenation_of_what_is_computed_once_copies_nothing() -> None:
+    net = Network()
+    source = net.input((4,))
+    a, b = net.dense(source, 6, None, 0), net.dense(source, 10, None, 0)
+    whole = net.concat((a, b))
+    net.outputs = [whole]
+    found = plan(net.graph(), tuple(net.calls))
+    assert len(found.calls) == 2
+    assert found.offsets[a] == found.offsets[whole] and found.offsets[b] == found.offsets[whole] + 6
+
+
+def test_a_tensor_that_would_be_twice_in_a_concatenation_is_copied() -> None:
+    net = Network()
+    a = net.dense(net.input((4,)), 6, None, 0)
+    net.outputs = [net.concat((a, a))]
+    assert len(plan(net.graph(), tuple(net.calls)).calls) == 2
+
+
+def test_a_tensor_between_two_others_is_part_of_two_concatenations() -> None:
+    net = Network()
+    source = net.input((4,))
+    a, b, c = (net.dense(source, size, None, 0) for size in (3, 5, 7))
+    net.outputs = [net.concat((a, b)), net.concat((b, c))]
+    found = plan(net.graph(), tuple(net.calls))
+    assert len(found.calls) == 3
+    assert [found.offsets[t] - found.offsets[a] for t in (b, c)] == [3, 8]
 
 
 @settings(max_examples=150, deadline=None)
