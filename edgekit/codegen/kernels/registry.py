@@ -119,10 +119,6 @@ def lower(op: Op, settings: Settings) -> Call:
     try:
         require_shapes(op)
         call = _lower(op, settings)
-    except AttributeError as error:
-        if op.options is not None:
-            raise
-        raise ModelError(f"{op.label} '{op.name}' has no options.") from error
     except (ArithmeticError, LookupError, ValueError) as error:
         raise ModelError(
             f"{op.label} '{op.name}' has shapes, scales or options that no C can have: {error}."
