@@ -95,12 +95,14 @@ static inline void ek_store_two_s8_dsp(int32_t doubled0, int32_t doubled1, const
 #define EK_LOOP_TWO                                                                                          \
     {                                                                                                        \
         int32_t p, q, s, t;                                                                                  \
-        __asm__("1:\n\t" EK_TEXT_TWO EK_TEXT_TWO EK_TEXT_TWO EK_TEXT_TWO                                     \
+        __asm__("ldr %[p], %[words]\n\ttst %[p], #4\n\tbne 2f\n\t"                                            \
+                "1:\n\t" EK_TEXT_TWO EK_TEXT_TWO EK_TEXT_TWO EK_TEXT_TWO                                     \
+                "2:\n\t" EK_TEXT_TWO EK_TEXT_TWO EK_TEXT_TWO EK_TEXT_TWO                                     \
                 "ldr %[p], %[end]\n\tcmp %[p], %[x]\n\tbne 1b"                                               \
                 : [ab0] "+r"(ab0), [ab1] "+r"(ab1), [cd0] "+r"(cd0), [cd1] "+r"(cd1), [a0] "+r"(a0),         \
                   [a1] "+r"(a1), [c0] "+r"(c0), [c1] "+r"(c1), [w] "+r"(w), [x] "+r"(x), [p] "=&r"(p),       \
                   [q] "=&r"(q), [s] "=&r"(s), [t] "=&r"(t)                                                   \
-                : [end] "m"(end)                                                                             \
+                : [end] "m"(end), [words] "m"(words)                                                         \
                 : "cc", "memory");                                                                           \
     }
 #else
@@ -128,23 +130,49 @@ static inline void ek_store_two_s8_dsp(int32_t doubled0, int32_t doubled1, const
     } while (x != end);
 #endif
 
+/* Two channels of two vectors: their sums become outputs; then on to the next channels. */
+#if defined(EK_HAS_DSP_ASSEMBLY)
+#define EK_STORE_TWO(sum0, sum1, shift)                                                                               \
+    {                                                                                                                 \
+        int32_t p, q, s, t;                                                                                           \
+        __asm__ volatile("ldrd %[p], %[q], [%[scale]], #8\n\t"                                                        \
+                         "add %[x0], %[p], %[x0], " shift "\n\tadd %[x1], %[p], %[x1], " shift "\n\t"                 \
+                         "ldrd %[p], %[s], [%[scale]], #8\n\t"                                                        \
+                         "smmlar %[t], %[x0], %[q], %[p]\n\tsmmlar %[p], %[x1], %[q], %[p]\n\t"                       \
+                         "add %[x0], %[t], %[x0], asr #31\n\tadd %[x1], %[p], %[x1], asr #31\n\t"                     \
+                         "asr %[x0], %[x0], %[s]\n\tasr %[x1], %[x1], %[s]\n\t"                                       \
+                         "ssat %[x0], #8, %[x0]\n\tssat %[x1], #8, %[x1]\n\t"                                         \
+                         "strb %[x0], [%[out0]], #1\n\tstrb %[x1], [%[out1]], #1"                                     \
+                         : [x0] "+r"(sum0), [x1] "+r"(sum1), [scale] "+r"(scale), [out0] "+r"(out0),                  \
+                           [out1] "+r"(out1), [p] "=&r"(p), [q] "=&r"(q), [s] "=&r"(s), [t] "=&r"(t)                  \
+                         :                                                                                            \
+                         : "memory");                                                                                 \
+    }
+#define EK_STORE_AB(a0, a1, both0, both1)              \
+    both0 = (int32_t)((uint32_t)both0 - (uint32_t)a0); \
+    both1 = (int32_t)((uint32_t)both1 - (uint32_t)a1); \
+    EK_STORE_TWO(a0, a1, "lsl #1")                     \
+    EK_STORE_TWO(both0, both1, "asr #7")
+#else
+#define EK_STORE_AB(a0, a1, both0, both1)                                                                \
+    ek_store_two_s8_dsp(ek_doubled_a(a0), ek_doubled_a(a1), scale, out0++, out1++);                        \
+    ek_store_two_s8_dsp(ek_doubled_b(both0, a0), ek_doubled_b(both1, a1), scale + 4, out0++, out1++); \
+    scale += 8;
+#endif
+
 /* `groups` times four output channels of two vectors, whose words take turns in `vectors`. */
 EK_SHARED void ek_matrix_fours_s8_dsp(const ek_matrix_s8 *m, const int32_t *vectors, int32_t first, int32_t groups,
                                       int8_t *out0, int8_t *out1) {
     const int32_t *w = m->weights + 2 * first * m->words;
     const int32_t *scale = m->scales + 16 * first;
-    const int32_t *const end = vectors + 2 * m->words;
+    const int32_t words = m->words;
+    const int32_t *const end = vectors + 2 * words;
     do {
         const int32_t *x = vectors;
         int32_t ab0 = 0, ab1 = 0, cd0 = 0, cd1 = 0, a0 = 0, a1 = 0, c0 = 0, c1 = 0;
         EK_LOOP_TWO
-        ek_store_two_s8_dsp(ek_doubled_a(a0), ek_doubled_a(a1), scale, out0, out1);
-        ek_store_two_s8_dsp(ek_doubled_b(ab0, a0), ek_doubled_b(ab1, a1), scale + 4, out0 + 1, out1 + 1);
-        ek_store_two_s8_dsp(ek_doubled_a(c0), ek_doubled_a(c1), scale + 8, out0 + 2, out1 + 2);
-        ek_store_two_s8_dsp(ek_doubled_b(cd0, c0), ek_doubled_b(cd1, c1), scale + 12, out0 + 3, out1 + 3);
-        scale += 16;
-        out0 += 4;
-        out1 += 4;
+        EK_STORE_AB(a0, a1, ab0, ab1)
+        EK_STORE_AB(c0, c1, cd0, cd1)
         groups--;
     } while (groups > 0);
 }
