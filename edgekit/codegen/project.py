@@ -139,7 +139,8 @@ def _port(what: str, number: int, tensor: Tensor) -> str:
     q = tensor.quantization
     real = ""
     if tensor.is_quantized and q is not None:
-        real = f", real = {float(q.scale[0]):.9g} * (data - {int(q.zero_point[0])})"
+        zero_point = int(q.zero_point[0])
+        real = f", real = {float(q.scale[0]):.9g} * (data {'+' if zero_point < 0 else '-'} {abs(zero_point)})"
     return f"| `ek_model_{what}({number})` | {tensor.dtype.label} {shape}, {tensor.nbytes} bytes{real} |\n"
 
 

@@ -16,7 +16,7 @@ from edgekit.compress.quantize.library import Treatment
 from edgekit.compress.quantize.options import Boundary, QuantizeOptions, Scales, Scheme
 from edgekit.compress.quantize.plan import Assignment, By, Precision, QuantizePlan
 from edgekit.compress.quantize.prepare import Prepared, prepare, restore, with_unique_names
-from edgekit.compress.quantize.select import WEIGHTED, assign, weights
+from edgekit.compress.quantize.select import WEIGHTED, assign, has_float, weights
 from edgekit.compress.quantize.shifts import audit_shifts, widened
 from edgekit.compress.quantize.statistics import gather, hessian_inputs
 from edgekit.compress.ranges import Ranges
@@ -46,6 +46,11 @@ class Quantize:
     def requires(self, model: Model, options: QuantizeOptions, setting: Setting) -> None:
         """Samples for a static scheme, something to quantize, and kernels on the target for what will come out."""
         model = with_unique_names(model)
+        if not any(has_float(op) for graph in model.graphs for op in graph.ops):
+            raise ModelError(
+                f"nothing in the model can become {options.scheme.value}: it has no float operator",
+                "one that is quantized already is built as it is with --recipe float32",
+            )
         if options.needs_calibration and setting.samples is None and setting.ranges is None:
             raise UsageError(
                 f"{options.scheme.value} needs calibration samples, and there are none",
@@ -57,8 +62,7 @@ class Quantize:
             require_finite(model, FLOAT16_MAX)
         assignments = assign(model, options, setting.target)
         if all(a.precision is Precision.FLOAT for a in assignments):
-            why = assignments[0].why if assignments else "it has no float operator"
-            raise ModelError(f"nothing in the model can become {options.scheme.value}: {why}")
+            raise ModelError(f"nothing in the model can become {options.scheme.value}: {assignments[0].why}")
         _require_four_bits(assignments, options, setting)
         _require_kernels(assignments, model, setting)
 

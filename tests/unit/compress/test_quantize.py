@@ -11,7 +11,7 @@ from edgekit.compress.quantize.options import QuantizeOptions
 from edgekit.compress.quantize.plan import Precision, QuantizePlan
 from edgekit.compress.quantize.step import QUANTIZE, calibration_options
 from edgekit.compress.step import Setting
-from edgekit.core.errors import UnsupportedError, UsageError
+from edgekit.core.errors import ModelError, UnsupportedError, UsageError
 from edgekit.graph.codec import write
 from edgekit.graph.model import Model
 from edgekit.graph.types import DType
@@ -99,6 +99,15 @@ def test_exclusions_take_names_and_patterns_and_refuse_what_is_not_there() -> No
 def test_an_algorithm_that_a_kind_lacks_is_refused() -> None:
     with pytest.raises(UsageError, match="no gptq for CONV_2D"):
         quantized(conv_net(), algorithms={"CONV_2D": "gptq"})
+
+
+def test_what_is_quantized_already_is_said_to_be() -> None:
+    """Before samples are asked for, which would not help."""
+    model = conv_net()
+    model.main.ops.clear()
+    with pytest.raises(ModelError, match="it has no float operator") as caught:
+        QUANTIZE.plan(model, QuantizeOptions(), Setting())
+    assert caught.value.hint == "one that is quantized already is built as it is with --recipe float32"
 
 
 def test_static_without_samples_says_what_to_give() -> None:
