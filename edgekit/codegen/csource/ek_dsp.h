@@ -15,8 +15,12 @@ static inline int32_t ek_smlad(int32_t a, int32_t b, int32_t c) { return __smlad
 /* The bytes 0 and 2 as halves. */
 static inline int32_t ek_sxtb16(int32_t x) { return __sxtb16(x); }
 
-/* The same without a sign. */
-static inline int32_t ek_uxtb16(int32_t x) { return (int32_t)__uxtb16((uint32_t)x); }
+/* The same without a sign. (gcc and clang do not agree on the types of __uxtb16.) */
+static inline int32_t ek_uxtb16(int32_t x) {
+    int32_t result;
+    __asm__("uxtb16 %0, %1" : "=r"(result) : "r"(x));
+    return result;
+}
 
 /* Those plus the halves of `add`. */
 static inline int32_t ek_sxtab16(int32_t add, int32_t x) { return __sxtab16(add, x); }
@@ -103,8 +107,9 @@ static inline int32_t ek_smmla(int32_t a, int32_t b, int32_t c) {
     return result;
 }
 
-/* gcc, when it optimizes, gives its registers to assembly as we like; another compiler does as it likes. */
-#if defined(__OPTIMIZE__) && defined(__GNUC__) && !defined(__clang__)
+/* The innermost loops as assembly need all 14 registers. gcc has them when it optimizes and keeps no frame pointer;
+ * with -fno-omit-frame-pointer, or where it complains of "impossible constraints", define EK_NO_ASSEMBLY. */
+#if defined(__OPTIMIZE__) && defined(__GNUC__) && !defined(__clang__) && !defined(EK_NO_ASSEMBLY)
 #define EK_HAS_DSP_ASSEMBLY 1
 #endif
 
