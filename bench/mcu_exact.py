@@ -11,7 +11,8 @@ import numpy as np
 from edgekit.codegen.call import Settings
 from edgekit.codegen.cores import build_of, core_of
 from edgekit.codegen.generate import generate
-from edgekit.core.toolchain import find_toolchain
+from edgekit.core.errors import ModelError
+from edgekit.core.toolchain import Wanted, find_toolchain
 from edgekit.graph.codec import read
 from edgekit.runtime.litert import Kernels, LiteRT
 from edgekit.targets.load import load_target
@@ -58,8 +59,8 @@ def on_board(model: bytes, target: str, machine: str, inputs: np.ndarray) -> np.
         places = [f"-Wl,--defsym=code_at={board.code_at}", f"-Wl,--defsym=data_at={board.data_at}"]
         sources = [folder / "ek_model.c", here / "mcu_exact.c"]
         words = [*compiler.options_of(core), "-O2", "-nostartfiles", "--specs=nosys.specs", "-I", folder, *places]
-        done = compiler.run([*words, "-T", here / "mcu_exact.ld", *sources, "-o", folder / "exact.elf"], 300)
-        assert done.exit_code == 0, done.stderr
+        command = [*words, "-T", here / "mcu_exact.ld", *sources, "-o", folder / "exact.elf"]
+        compiler.build(command, Wanted("the comparison on the board", ModelError))
         subprocess.run([*_QEMU, "-M", machine, "-kernel", "exact.elf"], cwd=folder, check=True, timeout=_RUN_S)
         outputs = np.frombuffer((folder / "outputs.bin").read_bytes(), np.int8)
     return outputs.reshape(len(inputs), -1)

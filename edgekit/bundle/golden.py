@@ -89,6 +89,7 @@ def make_golden(
     Float sums depend on their order, and reference float kernels are slow, so for other models the plain optimized
     kernels do. How far each other kind of kernels is from that is measured here and becomes its bound: twice what
     was seen and one step more, because they round once more or less in each layer, and another CPU may do so elsewhere.
+    Every sample finds the model's variables as they are at the beginning, on every device too.
 
     Raises ModelError where the runtime refuses, DatasetError without samples.
     """
@@ -99,6 +100,7 @@ def make_golden(
     inputs, outputs, reals = [], [], []
     for feed, _ in zip(feeds, range(count), strict=False):
         inputs.append(_stored(fitted(feed.inputs, runner.inputs), runner.inputs))
+        _forget(runner, *([original] if original else []))
         outputs.append(runner.run(inputs[-1]))
         reals.append(_in_order(original.run_float(fitted(feed.inputs, original.inputs)), runner) if original else {})
     if not inputs:
@@ -120,7 +122,11 @@ def make_tflm_golden(data: bytes, golden: Golden) -> tuple[Golden, GoldenSpec]:
     model = read(data)
     found = run_tflm(data, in_graph_order(model.main.inputs, model.inputs(), golden.inputs)).outputs
     by_port = by_name(model.main.outputs, model.outputs(), found)
-    made = Golden(golden.inputs, {name: by_port[name] for name in golden.outputs}, golden.float_outputs)
+    for name, array in golden.outputs.items():
+        if by_port[name].size != array.size:
+            raise ModelError(f"TensorFlow Lite Micro gives output {name} another size than LiteRT does")
+    outputs = {name: by_port[name].reshape(array.shape) for name, array in golden.outputs.items()}
+    made = Golden(golden.inputs, outputs, golden.float_outputs)
     bounds: list[ParityBound] = []
     for kernels in Kernels:
         theirs = made.outputs if kernels is Kernels.REFERENCE else _run(data, made, kernels)
@@ -152,7 +158,16 @@ def _run(model: bytes, golden: Golden, kernels: Kernels) -> dict[str, Array]:
     """Outputs of other kernels for the golden inputs; the slow reference kernels see the first sample only."""
     runner = LiteRT(model, kernels=kernels)
     count = 1 if kernels is Kernels.REFERENCE else golden.count
-    return _stack([runner.run({name: a[i] for name, a in golden.inputs.items()}) for i in range(count)])
+    found = []
+    for i in range(count):
+        _forget(runner)
+        found.append(runner.run({name: a[i] for name, a in golden.inputs.items()}))
+    return _stack(found)
+
+
+def _forget(*runners: LiteRT) -> None:
+    for runner in runners:
+        runner.reset_variables()
 
 
 def _bound(kernels: Kernels, name: str, golden: Array, found: Array, grain: Grain) -> ParityBound:

@@ -75,7 +75,9 @@ def _rounds_twice(model: Model) -> bool:
 
 
 def _worst(job: PackJob, found: TflmRun) -> float:
-    """The largest difference of TFLM's outputs from the golden ones; infinite where one is no number."""
+    """The largest difference of TFLM's outputs from the golden ones; infinite where they cannot be compared."""
+    if [array.size for array in job.outputs] != [array.size for array in found.outputs]:
+        return float("inf")
     pairs = zip(job.outputs, found.outputs, strict=True)
     worst = (np.max(np.abs(a.astype(np.float64) - b.reshape(a.shape)), initial=0.0) for a, b in pairs)
     return float(np.nan_to_num(max(worst, default=0.0), nan=np.inf, posinf=np.inf))

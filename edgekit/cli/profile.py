@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edgekit.cli.fleet import fleet_progress, measured_words, nothing, show_failures
 from edgekit.cli.output import write_json
+
+if TYPE_CHECKING:
+    from edgekit.measure.measurement import Measurement
 
 PATH = click.Path(path_type=Path)
 ACCELERATORS = ("cpu", "gpu", "npu")
@@ -43,10 +47,17 @@ def profile(
     outcomes = on_fleet(uris, job, fleet_progress(uris))
     measured = [o.result for o in outcomes if o.result is not None]
     if json_path is not None:
-        write_json(json_path, [{"device": m.device, **m.to_json()["profile"]} for m in measured])
+        write_json(json_path, [_row(m) for m in measured])
     if json_path is None or str(json_path) != "-":
         for measurement in measured:
             if len(outcomes) > 1:
                 click.echo(click.style(f"\n{measurement.device}", bold=True))
             click.echo(profile_table(measurement, SHOWN))
     show_failures(outcomes)
+
+
+def _row(measurement: Measurement) -> dict[str, object]:
+    """One device: times by operator, or, of a microcontroller, instructions by layer."""
+    record = measurement.to_json()
+    layers = {"layers": record["firmware"]["layers"]} if record["firmware"] else {}
+    return {"device": measurement.device, **record["profile"], **layers}

@@ -12,7 +12,7 @@ from edgekit.codegen.library import library_files
 from edgekit.codegen.plan.plan import Plan, plan
 from edgekit.core.errors import ModelError
 from edgekit.graph.check import check
-from edgekit.graph.model import Graph, Model, Tensor
+from edgekit.graph.model import Graph, Model, Op, Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +37,7 @@ def generate(model: Model, settings: Settings) -> Generated:
     """C for `model`. Raises ModelError, with the operator, where there is no C for it."""
     check(model)
     graph = the_graph(model)
-    calls = tuple(lower(op, settings) for op in graph.ops)
+    calls = tuple(lower(op, settings) for op in needed(graph))
     return written(graph, plan(graph, calls, settings), settings)
 
 
@@ -58,6 +58,18 @@ def the_graph(model: Model) -> Graph:
     return graph
 
 
+def needed(graph: Graph) -> list[Op]:
+    """The operators that outputs come from, in order. Sizes are known, so nothing is needed that computes a RESHAPE's
+    (importers leave SHAPE, STRIDED_SLICE and PACK before one where the number of images was open)."""
+    found: list[Op] = []
+    wanted = set(graph.outputs)
+    for op in reversed(graph.ops):
+        if not wanted.isdisjoint(op.outputs):
+            found.append(op)
+            wanted.update(t for t in op.inputs[: 1 if op.kind == "RESHAPE" else None] if t is not None)
+    return found[::-1]
+
+
 def _require_static(tensor: Tensor) -> None:
     if tensor.shape_signature is not None and any(size < 0 for size in tensor.shape_signature[1:]):
         shape = list(tensor.shape_signature)
@@ -66,4 +78,4 @@ def _require_static(tensor: Tensor) -> None:
 
 def calls_of(model: Model, settings: Settings) -> tuple[Call, ...]:
     """The calls of a model in the graph's order, before planning."""
-    return tuple(lower(op, settings) for op in the_graph(model).ops)
+    return tuple(lower(op, settings) for op in needed(the_graph(model)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from edgekit.codegen.footprint import Footprint
 from edgekit.measure.measurement import Firmware, LayerCount
 
+_SMALL_SHARE = 0.001
+
 
 def firmware_pairs(firmware: Firmware) -> list[tuple[str, str]]:
     """Labels and words, in the order in which they are shown."""
@@ -49,3 +51,11 @@ def ram_words(firmware: Firmware) -> str:
 def most_counted(firmware: Firmware, limit: int) -> tuple[LayerCount, ...]:
     """The layers that take the most instructions, those first."""
     return tuple(sorted(firmware.layers, key=lambda layer: -layer.instructions)[:limit])
+
+
+def between_words(firmware: Firmware) -> str:
+    """What an inference takes beside its layers, such as moving rows that are streamed; empty for next to nothing."""
+    rest = (firmware.instructions or 0) - sum(layer.instructions for layer in firmware.layers)
+    if rest <= _SMALL_SHARE * (firmware.instructions or 0):
+        return ""
+    return f"{rest:,} instructions more move rows between layers and call them"

@@ -45,8 +45,9 @@ def _facts(picture: ArenaPicture) -> list[tuple[str, str]]:
     streams = [step for step in picture.steps if " " in step]
     if streams:
         found.append(("Streamed row by row", "; ".join(short(step) for step in streams)))
-        cost = f"{format_bytes(picture.moved_bytes)} moved an inference; no row is computed twice"
-        found.append(("Cost of streaming", cost))
+    if picture.moved_bytes:
+        cost = f"{format_bytes(picture.moved_bytes)} moved an inference; nothing is computed twice"
+        found.append(("What that costs", cost))
     return found
 
 

@@ -17,7 +17,7 @@ from edgekit.report.device_words import (
     temperature_words,
     throttled_words,
 )
-from edgekit.report.firmware_words import firmware_pairs, most_counted
+from edgekit.report.firmware_words import between_words, firmware_pairs, most_counted
 from edgekit.report.markup import (
     Column,
     Html,
@@ -122,6 +122,7 @@ def _counts(measurement: Measurement) -> Html:
         for layer in shown
     ]
     caption = f"Where the instructions go: {len(shown)} of {len(firmware.layers)} layers, the most first"
+    caption += f". {between_words(firmware)}" if between_words(firmware) else ""
     return table(caption, (Column("Layer"), Column("Instructions", True), Column("Share")), rows)
 
 

@@ -22,7 +22,7 @@ from edgekit.report.device_words import (
     task_words,
     throttled_words,
 )
-from edgekit.report.firmware_words import firmware_pairs, most_counted
+from edgekit.report.firmware_words import between_words, firmware_pairs, most_counted
 from edgekit.report.model import Index, Level, PartFacts, Report, StepRow
 from edgekit.report.words import (
     NO_VALUE,
@@ -280,7 +280,8 @@ def _counts(firmware: Firmware, limit: int) -> str:
     ]
     table = columns(("layer", "kind", "instructions", "share"), rows, "<<>>")
     counted = f"{firmware.counted[:1].upper()}{firmware.counted[1:]}"
-    return f"{table}\n{len(rows)} of {len(firmware.layers)} layers. {counted}."
+    between = f" {between_words(firmware)}." if between_words(firmware) else ""
+    return f"{table}\n{len(rows)} of {len(firmware.layers)} layers.{between} {counted}."
 
 
 def _share(part: float, whole: float) -> str:

@@ -49,8 +49,11 @@ def require_tflm() -> None:
         )
 
 
-def run_tflm(model: bytes, inputs: tuple[Array, ...] = ()) -> TflmRun:
+def run_tflm(model: bytes, inputs: tuple[Array, ...] = (), *, keeps_state: bool = False) -> TflmRun:
     """Find the arena of `model` and run it on `inputs`: stored values in the graph's order, each (samples, *shape).
+
+    Each sample finds the model's variables as they are at the beginning, or with `keeps_state` as the last one left
+    them.
 
     Raises MissingError without the package, ModelError where TFLM refuses the model or crashes.
     """
@@ -61,7 +64,7 @@ def run_tflm(model: bytes, inputs: tuple[Array, ...] = ()) -> TflmRun:
         (folder / "model.tflite").write_bytes(model)
         for i, array in enumerate(inputs):
             np.save(folder / f"input_{i}.npy", array)
-        result: Mapping[str, object] = run_json(call, {"inputs": len(inputs)}, folder)
+        result: Mapping[str, object] = run_json(call, {"inputs": len(inputs), "keeps_state": keeps_state}, folder)
         arena, count = result.get("arena_bytes"), result.get("outputs")
         if not isinstance(arena, int) or not isinstance(count, int):
             raise ModelError("TensorFlow Lite Micro ended without a result")

@@ -24,7 +24,7 @@ def main(request: dict[str, Any], folder: Path) -> dict[str, Any]:
     model = (folder / "model.tflite").read_bytes()
     arena_bytes = least_arena(model)
     inputs = [np.load(folder / f"input_{i}.npy") for i in range(request["inputs"])]
-    outputs = run(model, arena_bytes, inputs)
+    outputs = run(model, arena_bytes, inputs, request["keeps_state"])
     for i, array in enumerate(outputs):
         np.save(folder / f"output_{i}.npy", array)
     return {"arena_bytes": arena_bytes, "outputs": len(outputs)}
@@ -70,13 +70,15 @@ def interpreter(model: bytes, arena_bytes: int) -> Any:
     return micro.runtime.Interpreter.from_bytes(model, arena_size=arena_bytes)
 
 
-def run(model: bytes, arena_bytes: int, inputs: list[np.ndarray]) -> list[np.ndarray]:
+def run(model: bytes, arena_bytes: int, inputs: list[np.ndarray], keeps_state: bool) -> list[np.ndarray]:
     """Outputs for every sample, one inference after the other; none without samples."""
     if not inputs:
         return []
     micro = interpreter(model, arena_bytes)
     rows: list[list[np.ndarray]] = []
     for sample in zip(*inputs, strict=True):
+        if not keeps_state:
+            micro.reset()
         for i, values in enumerate(sample):
             micro.set_input(values, i)
         micro.invoke()

@@ -31,8 +31,8 @@ int main(int argc, char **argv) {
     FILE *in = argc > 2 ? fopen(argv[1], "rb") : NULL;
     FILE *out = argc > 2 ? fopen(argv[2], "wb") : NULL;
     if (in == NULL || out == NULL) return 2;
-    ek_model_init();
     for (;;) {
+        ek_model_init();
         for (uint32_t i = 0; i < EK_MODEL_INPUTS; i++) {
             const ek_tensor *t = ek_model_input(i);
             if (fread(t->data, 1, t->bytes, in) != t->bytes) return fclose(out) != 0;

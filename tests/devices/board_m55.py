@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from tests.unit.codegen.host import random_samples, reference
 HERE = Path(__file__).parent
 COMPILER = "arm-none-eabi-gcc"
 QEMU = "qemu-system-arm"
-TARGET = ("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard")
+GCC = (COMPILER, "-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard")
+CLANG = ("clang", "--target=thumbv8.1m.main-none-eabi", "-mcpu=cortex-m55", "-mfloat-abi=hard")
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-Wconversion")
 _MACHINE = ("-M", "mps3-an547", "-display", "none", "-monitor", "none", "-serial", "stdio")
 _COUNTING = ("-semihosting-config", "enable=on,target=native", "-icount", "shift=10,sleep=off,align=off")
@@ -34,20 +34,15 @@ class Outcome:
     instructions: int
 
 
-def is_there() -> bool:
-    """Whether firmware can be built and run."""
-    return shutil.which(COMPILER) is not None and shutil.which(QEMU) is not None
-
-
 def run_on_m55(
-    models: Sequence[bytes], settings: Settings, folder: Path, samples: int = 2, flags: Sequence[str] = ("-O2",)
+    models: Sequence[bytes], settings: Settings, folder: Path, samples: int = 2, build: Sequence[str] = (*GCC, "-O2")
 ) -> list[Outcome]:
-    """Each model on random inputs, all in one firmware."""
-    objects = [_object(model, number, settings, folder, flags) for number, model in enumerate(models)]
+    """Each model on random inputs, all in one firmware. `build` is the command that compiles the generated C."""
+    objects = [_object(model, number, settings, folder, build) for number, model in enumerate(models)]
     (folder / "cases.h").write_text(_cases(models, samples))
     program = folder / "program.elf"
-    _compile([f"-T{HERE / 'board_m55.ld'}", "-nostartfiles", "--specs=nosys.specs", "-Wl,--gc-sections", "-O2"],
-             [HERE / "board_m55.c", *objects], program, folder)  # fmt: skip
+    linking = [f"-T{HERE / 'board_m55.ld'}", "-nostartfiles", "--specs=nosys.specs", "-Wl,--gc-sections", "-O2"]
+    _compile([*GCC, *linking], [HERE / "board_m55.c", *objects], program, folder)
     command = [QEMU, *_MACHINE, *_COUNTING, "-kernel", str(program)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
@@ -56,18 +51,28 @@ def run_on_m55(
     return [Outcome(*row) for row in rows]
 
 
-def _object(model: bytes, number: int, settings: Settings, folder: Path, flags: Sequence[str]) -> Path:
+def clang() -> tuple[str, ...]:
+    """The command of clang, with the C library of the other compiler."""
+    command = [COMPILER, "-M", "-x", "c", "-"]
+    done = subprocess.run(command, input="#include <string.h>", capture_output=True, text=True, check=True)
+    (header,) = (
+        word for word in done.stdout.split() if Path(word).name == "string.h" and "sys" not in Path(word).parts
+    )
+    return (*CLANG, "-isystem", str(Path(header).parent))
+
+
+def _object(model: bytes, number: int, settings: Settings, folder: Path, build: Sequence[str]) -> Path:
     sources = folder / str(number)
     sources.mkdir()
     for name, content in generate(read(model), settings).files.items():
         (sources / name).write_bytes(content)
     renamed = [f"-Dek_model_{name}=ek_{number}_{name}" for name in ("init", "run", "input", "output")]
-    _compile([*flags, *renamed, "-ffunction-sections", "-c"], [sources / "ek_model.c"], sources / "o", sources)
+    _compile([*build, *renamed, "-ffunction-sections", "-c"], [sources / "ek_model.c"], sources / "o", sources)
     return sources / "o"
 
 
-def _compile(flags: Sequence[str], sources: Sequence[Path], output: Path, include: Path) -> None:
-    command = [COMPILER, *TARGET, *WARNINGS, *flags, f"-I{include}", "-o", output, *sources]
+def _compile(build: Sequence[str], sources: Sequence[Path], output: Path, include: Path) -> None:
+    command = [*build, *WARNINGS, f"-I{include}", "-o", output, *sources]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
 

@@ -183,9 +183,11 @@ def test_the_command_shows_keeps_and_judges(bundle: Bundle, tmp_path: Path) -> N
     }  # fmt: skip
     (kept,) = read_manifest(bundle.folder).measurements
     assert kept["firmware"]["instructions"] == row["measurement"]["firmware"]["instructions"]
-    done = run("profile", bundle.folder, "--device", "qemu:mps2-an386", cache=tmp_path)
+    done = run("profile", bundle.folder, "--device", "qemu:mps2-an386", "--json", tmp_path / "p.json", cache=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].split() == ["layer", "kind", "instructions", "share"]
+    (row,) = json.loads((tmp_path / "p.json").read_text())["results"]
+    assert [(layer["name"], layer["kind"]) for layer in row["layers"]] == [("layer0", "FULLY_CONNECTED")]
 
 
 def test_the_task_is_measured_on_the_board(bundle: Bundle, tmp_path: Path) -> None:

@@ -97,3 +97,13 @@ def test_a_network_that_the_board_has_no_room_for(bundle: Path, board: Path, tmp
     assert done.returncode == 5, done.stderr
     assert "region" in said(done) and "overflow" in said(done)
     assert open_bundle(bundle).manifest.name == "tiny"
+
+
+def test_the_doctor_names_the_compilers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    needed()
+    lines = run("doctor", cache=tmp_path).stdout.splitlines()
+    assert any(line.split()[:2] == ["ok", "arm-none-eabi-gcc"] for line in lines)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    without = [line for line in run("doctor", cache=tmp_path).stdout.splitlines() if "arm-none-eabi-gcc" in line]
+    assert without[0].split()[0] == "missing"
+    assert "sudo apt install gcc-arm-none-eabi libnewlib-arm-none-eabi" in without[0]

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from edgekit.codegen.call import Build, Settings
-from tests.devices.board_m55 import run_on_m55
+from tests.devices.board_m55 import GCC, clang, run_on_m55
 from tests.devices.case_mcu import needed
 from tests.shared_data import shared
+from tests.unit.codegen.many_ops import side_by_side
 from tests.unit.codegen.mve_cases import coarse_outputs, deep_conv, layers, pools, sums, wide_depthwise
 
 MVE = Settings(Build.MVE)
@@ -20,20 +21,23 @@ TINY = {
 """Instructions of an inference of TensorFlow Lite Micro with CMSIS-NN, its best build, on the same machine."""
 
 
-@pytest.mark.parametrize("optimize", ["-O2", "-O3", "-Os"])
-def test_chosen_layers(tmp_path: Path, optimize: str) -> None:
+@pytest.mark.parametrize("flags", ["-O3", "-Os", "-O2 -DEK_MVE_ASM=0", "clang -O2"])
+def test_chosen_layers(tmp_path: Path, flags: str) -> None:
+    """From assembly and from intrinsics."""
     needed()
+    first, *rest = flags.split()
+    build = (*clang(), *rest) if first == "clang" else (*GCC, first, *rest)
     models = [*deep_conv(), *wide_depthwise(), *coarse_outputs(), *sums(), *pools()]
-    found = run_on_m55(models, MVE, tmp_path, samples=8, flags=(optimize,))
-    assert [outcome.differing for outcome in found] == [0] * len(models)
+    (outcome,) = run_on_m55([side_by_side(models)], MVE, tmp_path, samples=8, build=build)
+    assert outcome.differing == 0
 
 
 @pytest.mark.parametrize("kind", ["conv", "depthwise", "fully_connected"])
 def test_random_layers(tmp_path: Path, kind: str) -> None:
     needed()
-    models = layers(kind, 30, seed=1)
-    found = run_on_m55(models, MVE, tmp_path, samples=8)
-    assert [outcome.differing for outcome in found] == [0] * len(models)
+    alone, together = layers(kind, 4, seed=1), layers(kind, 40, seed=2)
+    found = run_on_m55([*alone, side_by_side(together)], MVE, tmp_path, samples=8)
+    assert [outcome.differing for outcome in found] == [0] * (len(alone) + 1)
 
 
 @pytest.mark.parametrize("name", TINY)

@@ -20,30 +20,36 @@ typedef struct {
     int32_t zero_point, is_plain, low, high;
 } ek_conv_s8_mve_params;
 
-/* All channels of two windows. */
-static inline void ek_conv_s8_mve_two(const ek_conv_s8_mve_params *p, const ek_mve_range *range, ek_mve_pair pair) {
-    const int8_t *weights = p->weights;
-    const int32_t *channels = p->channels;
-    const int32_t rest = p->out_channels % EK_MVE_LANES;
-    if (p->out_channels >= EK_MVE_LANES) {
-        ek_mve_blocks(&pair, &weights, p->steps, &channels, p->out_channels / EK_MVE_LANES, range);
-    }
-    if (rest > 0) {
-        ek_mve_block(pair.x0, weights, p->steps, channels, range, 0, pair.out0, rest);
-        ek_mve_block(pair.x1, weights, p->steps, channels, range, 0, pair.out1, rest);
-    }
+/* The channels of two windows that do not fill a block. */
+static inline void ek_conv_s8_mve_rest(const ek_conv_s8_mve_params *p, ek_mve_pair pair) {
+    const ek_mve_range range = {p->zero_point, p->is_plain, p->low, p->high};
+    const int32_t blocks = p->out_channels / EK_MVE_LANES;
+    const int32_t done = blocks * EK_MVE_LANES;
+    const int8_t *weights = p->weights + done * p->steps * EK_MVE_STEP;
+    const int32_t *channels = p->channels + blocks * EK_MVE_CHANNEL_WORDS;
+    const int32_t count = p->out_channels - done;
+    ek_mve_block(pair.x0, weights, p->steps, channels, &range, 0, pair.out0 + done, count);
+    ek_mve_block(pair.x1, weights, p->steps, channels, &range, 0, pair.out1 + done, count);
 }
 
 /* `count` windows, `step` bytes from each other. The last of an odd number is computed twice. */
 static __attribute__((noinline)) void ek_conv_s8_mve_line(const ek_conv_s8_mve_params *p, const int8_t *x, int32_t step,
                                                           int32_t count, int8_t *out) {
     const ek_mve_range range = {p->zero_point, p->is_plain, p->low, p->high};
-    const int32_t out_step = p->out_channels;
-    for (; count > 1; count -= 2, x += 2 * step, out += 2 * out_step) {
-        ek_conv_s8_mve_two(p, &range, (ek_mve_pair){x, x + step, out, out + out_step});
-    }
-    if (count == 1) {
-        ek_conv_s8_mve_two(p, &range, (ek_mve_pair){x, x, out, out});
+    const int32_t blocks = p->out_channels / EK_MVE_LANES;
+    const int32_t rest = p->out_channels - blocks * EK_MVE_LANES;
+    for (; count > 0; count -= 2, x += 2 * step, out += 2 * p->out_channels) {
+        ek_mve_pair pair = {x, x, out, out};
+        if (count > 1) {
+            pair.x1 += step;
+            pair.out1 += p->out_channels;
+        }
+        if (blocks > 0) {
+            ek_mve_blocks(pair, p->weights, p->steps, p->channels, blocks, &range);
+        }
+        if (rest > 0) {
+            ek_conv_s8_mve_rest(p, pair);
+        }
     }
 }
 

@@ -39,6 +39,8 @@ static inline void ek_depthwise_s8_mve_interleave(const int8_t *a, const int8_t 
     }
 }
 
+#if EK_MVE_ASM
+
 /* Two windows of one step by `blocks` of four channels. Registers: see ek_mve.h. `from0` and `from1` are the addresses
  * of the windows' words, less 4, and advance from channel to channel. */
 static inline void ek_depthwise_s8_mve_blocks(const ek_depthwise_s8_mve_params *p, ek_mve_pair *pair, int32_t blocks,
@@ -94,8 +96,8 @@ static inline void ek_depthwise_s8_mve_blocks(const ek_depthwise_s8_mve_params *
     pair->out1 = out1;
 }
 
-/* One window of any size by (up to) four channels. Assembly here because compilers take a gathering load from addresses
- * for one that no store concerns, and move it. */
+/* One window of any size by (up to) four channels. Not from intrinsics: GCC takes a gathering load from
+ * addresses for one that no store concerns, and moves it. */
 static inline void ek_depthwise_s8_mve_block(const int8_t *x, const uint32_t *offsets, const int8_t *w, int32_t steps,
                                              const int32_t *channels, const ek_mve_range *range, int8_t *out,
                                              int32_t count) {
@@ -130,6 +132,47 @@ static inline void ek_depthwise_s8_mve_block(const int8_t *x, const uint32_t *of
         : "r8", "r10", "r12", "lr", "cc", "memory");
     ek_mve_store(a, channels, range, 0, out, count);
 }
+
+#else
+
+/* The words of a window, of the channel whose first word `x` points to. */
+static inline int8x16_t ek_depthwise_s8_mve_taps(const int8_t *x, uint32x4_t at) {
+    return vreinterpretq_s8_s32(vldrwq_gather_offset_s32((const int32_t *)(const void *)x, at));
+}
+
+/* Sums of one window by four channels. */
+static inline int32x4_t ek_depthwise_s8_mve_sums(const int8_t *x, const uint32_t *offsets, const int8_t *w,
+                                                 int32_t steps, const int32_t *channels) {
+    int32_t a = channels[0], b = channels[1], c = channels[2], d = channels[3];
+    for (; steps > 0; steps--, offsets += 4, w += EK_MVE_LANES * EK_MVE_STEP) {
+        const uint32x4_t at = vldrwq_u32(offsets);
+        a = vmladavaq_s8(a, ek_depthwise_s8_mve_taps(x, at), vldrbq_s8(w));
+        b = vmladavaq_s8(b, ek_depthwise_s8_mve_taps(x + 4, at), vldrbq_s8(w + EK_MVE_STEP));
+        c = vmladavaq_s8(c, ek_depthwise_s8_mve_taps(x + 8, at), vldrbq_s8(w + 2 * EK_MVE_STEP));
+        d = vmladavaq_s8(d, ek_depthwise_s8_mve_taps(x + 12, at), vldrbq_s8(w + 3 * EK_MVE_STEP));
+    }
+    return (int32x4_t){a, b, c, d};
+}
+
+static inline void ek_depthwise_s8_mve_blocks(const ek_depthwise_s8_mve_params *p, ek_mve_pair *pair, int32_t blocks,
+                                              const ek_mve_range *range) {
+    const int32_t *channels = p->channels;
+    const int8_t *w = p->weights;
+    for (int32_t i = 0; i < blocks; i++, channels += EK_MVE_CHANNEL_WORDS, w += EK_MVE_LANES * EK_MVE_STEP) {
+        const int32_t at = 4 * i * EK_MVE_LANES;
+        const int32x4_t a = ek_depthwise_s8_mve_sums(pair->x0 + at, p->offsets, w, 1, channels);
+        const int32x4_t b = ek_depthwise_s8_mve_sums(pair->x1 + at, p->offsets, w, 1, channels);
+        ek_mve_store_two(a, b, channels, range, pair);
+    }
+}
+
+static inline void ek_depthwise_s8_mve_block(const int8_t *x, const uint32_t *offsets, const int8_t *w, int32_t steps,
+                                             const int32_t *channels, const ek_mve_range *range, int8_t *out,
+                                             int32_t count) {
+    ek_mve_store(ek_depthwise_s8_mve_sums(x, offsets, w, steps, channels), channels, range, 0, out, count);
+}
+
+#endif
 
 #else
 

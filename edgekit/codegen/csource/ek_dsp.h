@@ -15,12 +15,8 @@ static inline int32_t ek_smlad(int32_t a, int32_t b, int32_t c) { return __smlad
 /* The bytes 0 and 2 as halves. */
 static inline int32_t ek_sxtb16(int32_t x) { return __sxtb16(x); }
 
-/* The same without a sign. (gcc and clang do not agree on the types of __uxtb16.) */
-static inline int32_t ek_uxtb16(int32_t x) {
-    int32_t result;
-    __asm__("uxtb16 %0, %1" : "=r"(result) : "r"(x));
-    return result;
-}
+/* The same without a sign. */
+static inline int32_t ek_uxtb16(int32_t x) { return (int32_t)((uint32_t)x & 0x00FF00FFu); }
 
 /* Those plus the halves of `add`. */
 static inline int32_t ek_sxtab16(int32_t add, int32_t x) { return __sxtab16(add, x); }

@@ -16,6 +16,16 @@
 #define EK_MVE 0
 #endif
 
+/* The inner loops in assembly for GCC, which from intrinsics spills accumulators that must be even registers, and does
+ * not find tail predication. Other compilers take the intrinsics; so does GCC with -DEK_MVE_ASM=0. */
+#ifndef EK_MVE_ASM
+#if defined(__GNUC__) && !defined(__clang__)
+#define EK_MVE_ASM EK_MVE
+#else
+#define EK_MVE_ASM 0
+#endif
+#endif
+
 #define EK_MVE_LANES 4
 #define EK_MVE_STEP 16
 #define EK_MVE_CHANNEL_WORDS 9
@@ -36,8 +46,9 @@ typedef struct {
 
 #if EK_MVE
 
-/* Copies forward. Tail predication is written out, as compilers do not find it from intrinsics yet. */
+/* Copies forward. */
 static inline void ek_mve_copy(int8_t *to, const int8_t *from, int32_t bytes) {
+#if EK_MVE_ASM
     __asm__ volatile(
         "wlstp.8 lr, %2, 1f\n"
         "0: vldrb.8 q0, [%1], #16\n"
@@ -47,10 +58,17 @@ static inline void ek_mve_copy(int8_t *to, const int8_t *from, int32_t bytes) {
         : "+r"(to), "+r"(from)
         : "r"(bytes)
         : "q0", "lr", "memory");
+#else
+    for (; bytes > 0; bytes -= EK_MVE_STEP, to += EK_MVE_STEP, from += EK_MVE_STEP) {
+        const mve_pred16_t inside = vctp8q((uint32_t)bytes);
+        vstrbq_p_s8(to, vldrbq_z_s8(from, inside), inside);
+    }
+#endif
 }
 
 static inline void ek_mve_fill(int8_t *to, int32_t value, int32_t bytes) {
     const int8x16_t all = vdupq_n_s8((int8_t)value);
+#if EK_MVE_ASM
     __asm__ volatile(
         "wlstp.8 lr, %1, 1f\n"
         "0: vstrb.8 %q2, [%0], #16\n"
@@ -59,7 +77,59 @@ static inline void ek_mve_fill(int8_t *to, int32_t value, int32_t bytes) {
         : "+r"(to)
         : "r"(bytes), "w"(all)
         : "lr", "memory");
+#else
+    for (; bytes > 0; bytes -= EK_MVE_STEP, to += EK_MVE_STEP) {
+        vstrbq_p_s8(to, all, vctp8q((uint32_t)bytes));
+    }
+#endif
 }
+
+/* x * mantissa * 2^(shift - 31) in two roundings. */
+static inline int32x4_t ek_mve_requantize(int32x4_t x, int32x4_t mantissas, int32x4_t shifts) {
+    x = vqrdmulhq_s32(x, mantissas);
+    return vrshlq_s32(vqaddq_s32(x, vshrq_n_s32(vandq_s32(x, shifts), 31)), shifts);
+}
+
+/* The same in one rounding, halves up; no sum may overflow when it is shifted left by shift + 2. The high word of a
+ * product is rounded down, and a right shift by one or more rounds what matters. */
+static inline int32x4_t ek_mve_requantize_once(int32x4_t x, int32x4_t mantissas, int32x4_t shifts) {
+    x = vshlq_s32(x, vmaxq_s32(vaddq_n_s32(shifts, 2), vdupq_n_s32(0)));
+    return vrshlq_s32(vmulhq_s32(x, mantissas), vminq_s32(vaddq_n_s32(shifts, 1), vdupq_n_s32(-1)));
+}
+
+/* Sums of one window by (up to) four channels to outputs. */
+static inline void ek_mve_store(int32x4_t sums, const int32_t *channels, const ek_mve_range *range, int32_t rounds_once,
+                                int8_t *out, int32_t count) {
+    const int32x4_t mantissas = vldrwq_s32(channels + 4);
+    const int32x4_t shifts = vldrbq_s32((const int8_t *)(channels + 8));
+    sums = rounds_once ? ek_mve_requantize_once(sums, mantissas, shifts) : ek_mve_requantize(sums, mantissas, shifts);
+    sums = vqaddq_n_s32(sums, range->zero_point);
+    sums = vminq_s32(vmaxq_s32(sums, vdupq_n_s32(range->low)), vdupq_n_s32(range->high));
+    if (count >= EK_MVE_LANES) { /* predicates go through two registers and are dear */
+        vstrbq_s32(out, sums);
+    } else {
+        vstrbq_p_s32(out, sums, vctp32q((uint32_t)count));
+    }
+}
+
+/* One window by (up to) four channels. */
+static inline void ek_mve_block(const int8_t *x, const int8_t *weights, int32_t steps, const int32_t *channels,
+                                const ek_mve_range *range, int32_t rounds_once, int8_t *out, int32_t count) {
+    int32_t a = channels[0];
+    int32_t b = channels[1];
+    int32_t c = channels[2];
+    int32_t d = channels[3];
+    for (int32_t i = 0; i < steps; i++, x += EK_MVE_STEP, weights += EK_MVE_LANES * EK_MVE_STEP) {
+        const int8x16_t taps = vldrbq_s8(x);
+        a = vmladavaq_s8(a, taps, vldrbq_s8(weights));
+        b = vmladavaq_s8(b, taps, vldrbq_s8(weights + EK_MVE_STEP));
+        c = vmladavaq_s8(c, taps, vldrbq_s8(weights + 2 * EK_MVE_STEP));
+        d = vmladavaq_s8(d, taps, vldrbq_s8(weights + 3 * EK_MVE_STEP));
+    }
+    ek_mve_store((int32x4_t){a, b, c, d}, channels, range, rounds_once, out, count);
+}
+
+#if EK_MVE_ASM
 
 /* A block of four channels takes all even registers as accumulators, the only ones that VMLADAV writes. Compilers
  * spill some of them, hence assembly, in pieces. r5: numbers of the channels; q: a, b (sums), m, s (others).
@@ -120,28 +190,28 @@ static inline void ek_mve_fill(int8_t *to, int32_t value, int32_t bytes) {
 
 /* Both windows by `blocks` of four channels. Two steps a round; an odd number begins in the middle. Odd registers that
  * are left hold what the steps need, the rest is in memory. */
-static inline void ek_mve_blocks(ek_mve_pair *pair, const int8_t **weights, int32_t steps, const int32_t **channels,
+static inline void ek_mve_blocks(ek_mve_pair pair, const int8_t *weights, int32_t steps, const int32_t *channels,
                                  int32_t blocks, const ek_mve_range *range) {
     const struct {
         const int8_t *x0;
         const int8_t *x1;
-    } from = {pair->x0, pair->x1};
+    } from = {pair.x0, pair.x1};
     struct {
         int8_t *out0;
         int8_t *out1;
-    } to = {pair->out0, pair->out1};
+    } to = {pair.out0, pair.out1};
     const struct {
         int32_t zero_point, is_plain;
     } zero = {range->zero_point, range->is_plain};
-    const int32_t *const end = *channels + blocks * EK_MVE_CHANNEL_WORDS;
+    const int32_t *const end = channels + blocks * EK_MVE_CHANNEL_WORDS;
     const int16x8_t low = vdupq_n_s16((int16_t)range->low);
     const int16x8_t high = vdupq_n_s16((int16_t)range->high);
     int32x4_t a;
     int32x4_t b;
     int32x4_t m;
     int32x4_t s;
-    register const int32_t *numbers __asm__("r5") = *channels;
-    register const int8_t *w __asm__("r9") = *weights;
+    register const int32_t *numbers __asm__("r5") = channels;
+    register const int8_t *w __asm__("r9") = weights;
     __asm__ volatile(
         "3:\n"
         "ldrd r1, r3, %[from]\n"
@@ -162,56 +232,63 @@ static inline void ek_mve_blocks(ek_mve_pair *pair, const int8_t **weights, int3
         : "+r"(numbers), "+r"(w), [to] "+m"(to), [a] "=&w"(a), [b] "=&w"(b), [m] "=&w"(m), [s] "=&w"(s)
         : [from] "m"(from), [steps] "m"(steps), [zero] "m"(zero), [end] "m"(end), [low] "w"(low), [high] "w"(high)
         : "r0", "r1", "r2", "r3", "r4", "r6", "r8", "r10", "r11", "r12", "lr", "cc", "memory");
-    *channels = numbers;
-    *weights = w;
-    pair->out0 = to.out0;
-    pair->out1 = to.out1;
 }
 
-/* x * mantissa * 2^(shift - 31) in two roundings. */
-static inline int32x4_t ek_mve_requantize(int32x4_t x, int32x4_t mantissas, int32x4_t shifts) {
-    x = vqrdmulhq_s32(x, mantissas);
-    return vrshlq_s32(vqaddq_s32(x, vshrq_n_s32(vandq_s32(x, shifts), 31)), shifts);
-}
+#else
 
-/* The same in one rounding, halves up; no sum may overflow when it is shifted left by shift + 2. The high word of a
- * product is rounded down, and a right shift by one or more rounds what matters. */
-static inline int32x4_t ek_mve_requantize_once(int32x4_t x, int32x4_t mantissas, int32x4_t shifts) {
-    x = vshlq_s32(x, vmaxq_s32(vaddq_n_s32(shifts, 2), vdupq_n_s32(0)));
-    return vrshlq_s32(vmulhq_s32(x, mantissas), vminq_s32(vaddq_n_s32(shifts, 1), vdupq_n_s32(-1)));
-}
-
-/* Sums of one window by (up to) four channels to outputs. */
-static inline void ek_mve_store(int32x4_t sums, const int32_t *channels, const ek_mve_range *range, int32_t rounds_once,
-                                int8_t *out, int32_t count) {
+/* Sums of two windows by four channels to outputs. */
+static inline void ek_mve_store_two(int32x4_t a, int32x4_t b, const int32_t *channels, const ek_mve_range *range,
+                                    ek_mve_pair *pair) {
     const int32x4_t mantissas = vldrwq_s32(channels + 4);
     const int32x4_t shifts = vldrbq_s32((const int8_t *)(channels + 8));
-    sums = rounds_once ? ek_mve_requantize_once(sums, mantissas, shifts) : ek_mve_requantize(sums, mantissas, shifts);
-    sums = vqaddq_n_s32(sums, range->zero_point);
-    sums = vminq_s32(vmaxq_s32(sums, vdupq_n_s32(range->low)), vdupq_n_s32(range->high));
-    if (count >= EK_MVE_LANES) { /* predicates go through two registers and are dear */
-        vstrbq_s32(out, sums);
-    } else {
-        vstrbq_p_s32(out, sums, vctp32q((uint32_t)count));
+    a = ek_mve_requantize(a, mantissas, shifts);
+    b = ek_mve_requantize(b, mantissas, shifts);
+    int16x8_t both = vqmovntq_s32(vqmovnbq_s32(vdupq_n_s16(0), a), b);
+    both = vqaddq_n_s16(both, (int16_t)range->zero_point);
+    both = vmaxq_s16(both, vdupq_n_s16((int16_t)range->low));
+    both = vminq_s16(both, vdupq_n_s16((int16_t)range->high));
+    vstrbq_s32(pair->out0, vreinterpretq_s32_s16(both));
+    vstrbq_s32(pair->out1, vshrq_n_s32(vreinterpretq_s32_s16(both), 16));
+    pair->out0 += EK_MVE_LANES;
+    pair->out1 += EK_MVE_LANES;
+}
+
+/* Both windows by four channels. */
+static inline void ek_mve_block_two(ek_mve_pair *pair, const int8_t *weights, int32_t steps, const int32_t *channels,
+                                    const ek_mve_range *range) {
+    const int8_t *x0 = pair->x0;
+    const int8_t *x1 = pair->x1;
+    int32_t a0 = channels[0], a1 = channels[1], a2 = channels[2], a3 = channels[3];
+    int32_t b0 = a0, b1 = a1, b2 = a2, b3 = a3;
+    for (; steps > 0; steps--, x0 += EK_MVE_STEP, x1 += EK_MVE_STEP, weights += EK_MVE_LANES * EK_MVE_STEP) {
+        const int8x16_t taps0 = vldrbq_s8(x0);
+        const int8x16_t taps1 = vldrbq_s8(x1);
+        int8x16_t w = vldrbq_s8(weights);
+        a0 = vmladavaq_s8(a0, taps0, w);
+        b0 = vmladavaq_s8(b0, taps1, w);
+        w = vldrbq_s8(weights + EK_MVE_STEP);
+        a1 = vmladavaq_s8(a1, taps0, w);
+        b1 = vmladavaq_s8(b1, taps1, w);
+        w = vldrbq_s8(weights + 2 * EK_MVE_STEP);
+        a2 = vmladavaq_s8(a2, taps0, w);
+        b2 = vmladavaq_s8(b2, taps1, w);
+        w = vldrbq_s8(weights + 3 * EK_MVE_STEP);
+        a3 = vmladavaq_s8(a3, taps0, w);
+        b3 = vmladavaq_s8(b3, taps1, w);
+    }
+    ek_mve_store_two((int32x4_t){a0, a1, a2, a3}, (int32x4_t){b0, b1, b2, b3}, channels, range, pair);
+}
+
+static inline void ek_mve_blocks(ek_mve_pair pair, const int8_t *weights, int32_t steps, const int32_t *channels,
+                                 int32_t blocks, const ek_mve_range *range) {
+    for (; blocks > 0; blocks--) {
+        ek_mve_block_two(&pair, weights, steps, channels, range);
+        weights += steps * EK_MVE_LANES * EK_MVE_STEP;
+        channels += EK_MVE_CHANNEL_WORDS;
     }
 }
 
-/* One window by (up to) four channels. */
-static inline void ek_mve_block(const int8_t *x, const int8_t *weights, int32_t steps, const int32_t *channels,
-                                const ek_mve_range *range, int32_t rounds_once, int8_t *out, int32_t count) {
-    int32_t a = channels[0];
-    int32_t b = channels[1];
-    int32_t c = channels[2];
-    int32_t d = channels[3];
-    for (int32_t i = 0; i < steps; i++, x += EK_MVE_STEP, weights += EK_MVE_LANES * EK_MVE_STEP) {
-        const int8x16_t taps = vldrbq_s8(x);
-        a = vmladavaq_s8(a, taps, vldrbq_s8(weights));
-        b = vmladavaq_s8(b, taps, vldrbq_s8(weights + EK_MVE_STEP));
-        c = vmladavaq_s8(c, taps, vldrbq_s8(weights + 2 * EK_MVE_STEP));
-        d = vmladavaq_s8(d, taps, vldrbq_s8(weights + 3 * EK_MVE_STEP));
-    }
-    ek_mve_store((int32x4_t){a, b, c, d}, channels, range, rounds_once, out, count);
-}
+#endif
 
 #else
 
@@ -235,15 +312,15 @@ static inline void ek_mve_block(const int8_t *x, const int8_t *weights, int32_t 
     }
 }
 
-static inline void ek_mve_blocks(ek_mve_pair *pair, const int8_t **weights, int32_t steps, const int32_t **channels,
+static inline void ek_mve_blocks(ek_mve_pair pair, const int8_t *weights, int32_t steps, const int32_t *channels,
                                  int32_t blocks, const ek_mve_range *range) {
     for (; blocks > 0; blocks--) {
-        ek_mve_block(pair->x0, *weights, steps, *channels, range, 0, pair->out0, EK_MVE_LANES);
-        ek_mve_block(pair->x1, *weights, steps, *channels, range, 0, pair->out1, EK_MVE_LANES);
-        *weights += steps * EK_MVE_LANES * EK_MVE_STEP;
-        *channels += EK_MVE_CHANNEL_WORDS;
-        pair->out0 += EK_MVE_LANES;
-        pair->out1 += EK_MVE_LANES;
+        ek_mve_block(pair.x0, weights, steps, channels, range, 0, pair.out0, EK_MVE_LANES);
+        ek_mve_block(pair.x1, weights, steps, channels, range, 0, pair.out1, EK_MVE_LANES);
+        weights += steps * EK_MVE_LANES * EK_MVE_STEP;
+        channels += EK_MVE_CHANNEL_WORDS;
+        pair.out0 += EK_MVE_LANES;
+        pair.out1 += EK_MVE_LANES;
     }
 }
 

@@ -81,12 +81,15 @@ def _tanh_gelu(x: float) -> float:
 def _result(curve: Curve, source: Tensor, output: Tensor, stored: int) -> int:
     """As LUTPopulateInt8 of tensorflow/lite/kernels/internal/common.h: every step in float32."""
     real = F(scale_of(source)) * F(stored - zero_point_of(source))
-    scaled = F(curve(float(real))) * (F(1) / F(scale_of(output)))
-    return int(F(_round(scaled)) + F(zero_point_of(output)))
+    with np.errstate(over="ignore"):
+        scaled = F(curve(float(real))) * (F(1) / F(scale_of(output)))
+    # What is beyond int32 is beyond int8 too.
+    return int(F(_round(np.clip(scaled, F(-(2.0**31)), F(2.0**31)))) + F(zero_point_of(output)))
 
 
 def _round(value: np.floating | float) -> float:
-    return math.copysign(math.floor(abs(float(value)) + 0.5), float(value))
+    real = float(value)
+    return math.copysign(math.floor(abs(real) + 0.5), real) if math.isfinite(real) else real
 
 
 def points_of(curve: Curve, source: Tensor, output: Tensor) -> NDArray[np.int16]:
@@ -96,7 +99,8 @@ def points_of(curve: Curve, source: Tensor, output: Tensor) -> NDArray[np.int16]
     low, high = scale * F(-32768 - zero_point), scale * F(32767 - zero_point)
     out_scale, out_zero_point = F(scale_of(output)), zero_point_of(output)
     span = out_scale * F(32767 - out_zero_point) - out_scale * F(-32768 - out_zero_point)
-    return points(lambda x: F(curve(float(x))), (low, high), F(65536) / span)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return points(lambda x: F(curve(float(x))), (low, high), F(65536) / span)
 
 
 def points(
@@ -114,6 +118,8 @@ def points(
         error = one(_round((there * factor + sample) / one(2))) - middle
         table.append(float(sample - one(_round(error / one(2)))))
     table.append(_round(curve(high) * factor))
+    if not np.isfinite(table).all():
+        raise ValueError("results beyond float32")
     return np.clip(table, -32768, 32767).astype(np.int16)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgekit.codegen.call import Call, Lower, Settings
 from edgekit.codegen.kernels.registry_f32 import FLOAT_KERNELS
+from edgekit.codegen.kernels.shapes import require_shapes
 from edgekit.core.errors import ModelError
 from edgekit.core.registry import Registry
 from edgekit.graph.model import Op
@@ -116,6 +117,7 @@ def lower(op: Op, settings: Settings) -> Call:
     """
     _require_whole(op)
     try:
+        require_shapes(op)
         call = _lower(op, settings)
     except (ArithmeticError, LookupError, ValueError) as error:
         raise ModelError(

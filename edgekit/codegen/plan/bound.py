@@ -20,10 +20,11 @@ def shifted_bound(demand: Demand, best: int) -> int:
     above the output. The longest chain of such pairs, and the size of its topmost block, is a bound.
     """
     blocks = demand.blocks
+    pairs = {(over.low, over.high) for over in demand.overs}
     forced = [
         (over.low, over.high, min(over.ahead, blocks[over.low].nbytes))
         for over in demand.overs
-        if blocks[over.low].nbytes + blocks[over.high].nbytes >= best
+        if blocks[over.low].nbytes + blocks[over.high].nbytes >= best and (over.high, over.low) not in pairs
     ]
     least = [0] * len(blocks)
     for _ in blocks:

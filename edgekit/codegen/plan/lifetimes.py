@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgekit.codegen.plan.demand import Block, Demand, Over
-from edgekit.codegen.plan.task import Task
+from edgekit.codegen.plan.task import LIFT, Task
 from edgekit.codegen.plan.views import Shared
 from edgekit.graph.model import Tensor
 
@@ -124,11 +124,13 @@ def _overs(
     apart: set[tuple[int, int]] = set()
     for step, task in enumerate(tasks, 1):
         for source, ahead in zip(task.inputs, task.ahead, strict=True):
-            high, low = shared.places[source], shared.places[task.outputs[0]]
-            pair = (roots[high.root], roots[low.root])
-            if ahead is None or high.root == low.root:
+            above, below = shared.places[source], shared.places[task.outputs[0]]
+            pair = (roots[above.root], roots[below.root])
+            if ahead is None or above.root == below.root:
                 apart.add(pair)
-            elif spans[high.root][1] == step == spans[low.root][0]:
-                least = max(ahead + low.offset - high.offset, 0)
+            elif spans[above.root][1] == step == spans[below.root][0]:
+                least = max(ahead + below.offset - above.offset, 0)
                 found[pair] = max(found.get(pair, 0), least)
+        if task.calls[0].function == LIFT:
+            found[pair[1], pair[0]] = 0
     return tuple(Over(high, low, ahead) for (high, low), ahead in found.items() if (high, low) not in apart)

@@ -45,7 +45,7 @@ def ordered(shared: Shared, inputs: Sequence[Tensor], outputs: Sequence[Tensor])
 
     Calls that keep a state stay in their order among themselves.
     """
-    if len(shared.calls) < 3:
+    if len(shared.calls) < 2:
         return shared
     sorter = _Sorter(shared, inputs, outputs)
     order = sorter.best()

@@ -35,7 +35,7 @@ class ArenaPicture:
         steps: what runs in each step: "inputs", operators (of a stream with spaces between), "outputs".
         arena_bytes, lower_bound_bytes: the arena, and what none can be below.
         naive_bytes: what it would take without any sharing.
-        moved_bytes: bytes that streams move in an inference.
+        moved_bytes: bytes that streams and lifts move in an inference; nothing is computed twice.
     """
 
     blocks: tuple[ArenaBlock, ...]

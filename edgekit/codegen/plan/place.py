@@ -30,6 +30,9 @@ class Effort:
     nodes: int = _NODES
 
 
+_FULL = Effort()
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """A layout, and the bytes below which none can be: the greatest of the bounds that were proven."""
@@ -43,7 +46,7 @@ class Placement:
         return self.layout.nbytes == self.lower_bound_bytes
 
 
-def place(demand: Demand, effort: Effort = Effort()) -> Placement:
+def place(demand: Demand, effort: Effort = _FULL) -> Placement:
     """A good layout, and always the same for the same demand."""
     placer = _Placer(demand, effort)
     placer.try_orders(_orders(demand))

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgekit.codegen.call import Build, Call, Settings
 from edgekit.codegen.plan.bound import live_bytes
 from edgekit.codegen.plan.demand import round_up
 from edgekit.codegen.plan.lifetimes import ALIGN_BYTES, Blocks, Lifetime, blocks_of
+from edgekit.codegen.plan.lift import lifts
 from edgekit.codegen.plan.order import ordered
-from edgekit.codegen.plan.place import Placement, place
-from edgekit.codegen.plan.segment import cuts
+from edgekit.codegen.plan.place import Effort, Placement, place
+from edgekit.codegen.plan.segment import cuts, most_cost
 from edgekit.codegen.plan.stream import Stream
-from edgekit.codegen.plan.task import Task
+from edgekit.codegen.plan.task import LIFT, Task
 from edgekit.codegen.plan.views import Shared, shared_memory
 from edgekit.core.errors import ModelError
 from edgekit.graph.model import Graph, Tensor
 
 _HELIUM_ALIGN_BYTES = 16
+_WORTH = 0.03
+"""A tensor is lifted if that makes the arena smaller by this share."""
+_FULL, _QUICK = Effort(), Effort(40, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,12 +82,13 @@ class Plan:
 
     @property
     def moved_bytes(self) -> int:
-        """Bytes moved within line buffers in an inference: what the streams cost."""
-        return sum(placed.stream.moved_bytes for placed in self.streams)
+        """Bytes moved in an inference, within line buffers and by lifts: what the small arena costs."""
+        lifted = sum(call.inputs[0].nbytes for call in self.calls if call.function == LIFT)
+        return lifted + sum(placed.stream.moved_bytes for placed in self.streams)
 
 
 def plan(graph: Graph, calls: tuple[Call, ...], settings: Settings | None = None) -> Plan:
-    """The smallest arena that is found. Without settings no calls are streamed.
+    """The smallest arena that is found. Without settings no calls are streamed and no tensor is lifted.
 
     Raises:
         ModelError: an operator that is nothing but views of memory cannot be, or something is read or handed out that
@@ -95,19 +100,38 @@ def plan(graph: Graph, calls: tuple[Call, ...], settings: Settings | None = None
             raise ModelError(f"The model's output '{tensor.name}' is never computed.")
     grain = _HELIUM_ALIGN_BYTES if settings is not None and settings.build is Build.MVE else ALIGN_BYTES
     shared = ordered(shared, graph.inputs, graph.outputs)
-    best: Plan | None = None
-    for tasks in cuts(shared, graph.inputs, graph.outputs, settings):
-        found = planned(graph, shared, tasks, grain)
-        if best is None or found.arena_bytes < best.arena_bytes:
-            best = found
-    assert best is not None
-    return best
+    ways = [
+        (planned(graph, shared, tasks, grain), tasks) for tasks in cuts(shared, graph.inputs, graph.outputs, settings)
+    ]
+    best, tasks = min(ways, key=lambda way: way[0].arena_bytes)
+    if settings is not None:
+        best = _lifted(graph, shared, tasks, best, most_cost(shared.calls, settings) - best.moved_bytes, grain)
+    return replace(best, naive_bytes=_naive_bytes(shared))
 
 
-def planned(graph: Graph, shared: Shared, tasks: Sequence[Task], grain: int = ALIGN_BYTES) -> Plan:
+def planned(
+    graph: Graph, shared: Shared, tasks: Sequence[Task], grain: int = ALIGN_BYTES, effort: Effort = _FULL
+) -> Plan:
     """The plan in which these tasks run one after the other."""
     blocks = blocks_of(shared, tasks, graph.inputs, graph.outputs, grain)
-    return _plan(shared, tasks, blocks, place(blocks.demand))
+    return _plan(shared, tasks, blocks, place(blocks.demand, effort))
+
+
+def _lifted(graph: Graph, shared: Shared, tasks: Sequence[Task], plan: Plan, cost: float, grain: int) -> Plan:
+    """The plan with tensors lifted as long as each makes the arena smaller by a share, and `cost` bytes may move."""
+    while plan.arena_bytes * (1 - _WORTH) > max(plan.live_bytes, default=0):
+        tried = [
+            (planned(graph, way.shared, way.tasks, grain, _QUICK), way)
+            for way in lifts(shared, tasks, graph.outputs, plan.arena_bytes // 4)
+            if way.moved_bytes <= cost
+        ]
+        if not tried:
+            break
+        found, way = min(tried, key=lambda one: (one[0].arena_bytes, one[1].moved_bytes))
+        if found.arena_bytes > plan.arena_bytes * (1 - _WORTH):
+            break
+        plan, shared, tasks, cost = found, way.shared, way.tasks, cost - way.moved_bytes
+    return plan
 
 
 def _plan(shared: Shared, tasks: Sequence[Task], blocks: Blocks, placement: Placement) -> Plan:
@@ -132,7 +156,6 @@ def _plan(shared: Shared, tasks: Sequence[Task], blocks: Blocks, placement: Plac
         steps=("inputs", *(" ".join(call.op.label for call in task.calls) for task in tasks), "outputs"),
         live_bytes=live_bytes(blocks.demand),
         lower_bound_bytes=placement.lower_bound_bytes,
-        naive_bytes=_naive_bytes(shared),
     )
 
 

@@ -69,8 +69,7 @@ def cuts(
     yield tuple(task_of(call) for call in shared.calls)
     if settings is None:
         return
-    limits = _LIMITS[settings.optimize]
-    most = limits.cost * max(sum(call.macs for call in shared.calls), 1)
+    limits, most = _LIMITS[settings.optimize], most_cost(shared.calls, settings)
     segments = Segments(shared, inputs, outputs).all(most)
     single = max((s.peak_bytes for s in segments if s.first == s.last), default=0)
     peaks = sorted({s.peak_bytes for s in segments if s.peak_bytes < single})
@@ -79,6 +78,11 @@ def cuts(
         way = _cheapest(segments, len(shared.calls), peak)
         if way is not None and peak <= (1 - limits.saving) * single:
             yield tuple(s.task for s in way)
+
+
+def most_cost(calls: Sequence[Call], settings: Settings) -> float:
+    """Instructions that may be spent on a smaller arena."""
+    return _LIMITS[settings.optimize].cost * max(sum(call.macs for call in calls), 1)
 
 
 def _least_peak(segments: Sequence[Segment], peaks: Sequence[int], count: int, most: float) -> int:

@@ -48,6 +48,7 @@ class Stream:
         inputs: whole tensors that the calls read.
         ahead: for each, as Call.ahead: how far above the output it must lie for the output to be written over it.
         strip: rows of a turn.
+        spare: rows of a buffer beyond those that must be kept; they save moves.
         lines: the buffers of what all calls but the last compute.
         turns: the calls' turns in order.
         moved_bytes: bytes that are moved within buffers, in an inference; the cost of the stream. No row is computed
@@ -58,6 +59,7 @@ class Stream:
     inputs: tuple[Tensor, ...]
     ahead: tuple[int | None, ...]
     strip: int
+    spare: int
     lines: tuple[Lines, ...]
     turns: tuple[Turn, ...]
     moved_bytes: int
@@ -138,7 +140,7 @@ def stream(calls: tuple[Call, ...], strip: int, spare: int = 0) -> Stream:
     lines = tuple(Lines(call.outputs[0], run.most[i]) for i, call in enumerate(calls[:-1]))
     moved_bytes = sum(rows * line.row_bytes for rows, line in zip(run.moved, lines, strict=False))
     ahead = tuple(_ahead(calls, run.turns, strip, source) for source in inputs)
-    return Stream(calls, inputs, ahead, strip, lines, tuple(run.turns), moved_bytes)
+    return Stream(calls, inputs, ahead, strip, spare, lines, tuple(run.turns), moved_bytes)
 
 
 def _room(rows: int, strip: int, spare: int, call: Call) -> int:

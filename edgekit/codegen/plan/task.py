@@ -8,6 +8,9 @@ from edgekit.codegen.call import Call
 from edgekit.codegen.plan.stream import Stream
 from edgekit.graph.model import Tensor
 
+LIFT = "ek_lift"
+"""The C function that moves a tensor; its input and output may overlap in any way."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:

@@ -17,6 +17,7 @@ from tests.tools import tool
 from tests.unit.codegen.float_ops import binary, pool, prelu, reduction, resize, unary
 from tests.unit.codegen.host import WARNINGS
 from tests.unit.codegen.layers import layer
+from tests.unit.codegen.linear_cases import Layers
 from tests.unit.codegen.many_ops import side_by_side
 from tests.unit.codegen.matrices import batch_matmul
 from tests.unit.codegen.recurrent import lstm, lstm_f32, svdf, svdf_f32
@@ -59,3 +60,35 @@ def test_compiles_without_a_warning_and_needs_no_library_but_string_h(
     assert done.returncode == 0, done.stderr
     undefined = subprocess.run([nm, "-u", "ek_model.o"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert set(undefined.stdout.split()) - {"U"} <= {"memcpy", "memmove", "memset"}
+
+
+@pytest.mark.parametrize(
+    ("build", "core"),
+    [
+        (Build.PORTABLE, ("-mcpu=cortex-m0plus",)),
+        (Build.DSP, ("-mcpu=cortex-m33",)),
+        (Build.MVE, ("-mcpu=cortex-m55", "-mfloat-abi=hard")),
+    ],
+)
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_int8_layers_compile_for_each_core_by_both_compilers(
+    tmp_path: Path, build: Build, core: tuple[str, ...], compiler: str
+) -> None:
+    """clang stands for Arm's own compiler and zig, which are made of it."""
+    gcc = tool("arm-none-eabi-gcc", ARM)
+    command = [gcc]
+    if compiler == "clang":
+        library = subprocess.run([gcc, "-print-file-name=libc.a"], capture_output=True, text=True, check=True).stdout
+        headers = Path(library.strip()).resolve().parent.parent / "include"
+        command = [tool("clang", "sudo apt-get install clang"), "--target=arm-none-eabi", "-isystem", str(headers)]
+    layers = Layers(5)
+    for _ in range(6):
+        layers.conv()
+        layers.depthwise()
+        layers.fully_connected()
+    for name, content in generate(read(layers.bytes()), Settings(build)).files.items():
+        (tmp_path / name).write_bytes(content)
+    for goal in ("-O2", "-Os"):
+        words = [*command, *core, "-mthumb", *WARNINGS, goal, "-fno-builtin", "-DEK_LAYER_HOOK", "-c", "ek_model.c"]
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, done.stderr

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.codegen.call import Build, Settings
-from edgekit.codegen.generate import generate
+from edgekit.codegen.call import Build, Rounding, Settings
+from edgekit.codegen.generate import generate, the_graph
 from edgekit.graph.codec import read
 from tests.shared_data import shared
-from tests.unit.codegen.host import assert_exact
+from tests.unit.codegen.host import assert_exact, compiled, random_samples, run
 from tests.unit.codegen.many_ops import side_by_side
-from tests.unit.codegen.mve_cases import coarse_outputs, deep_conv, pools, sums, wide_depthwise
+from tests.unit.codegen.mve_cases import coarse_outputs, deep_conv, layers, pools, sums, wide_depthwise
 from tests.unit.codegen.one_op import Spec, one_op
 
 MVE = Settings(Build.MVE)
@@ -38,3 +38,17 @@ def test_sums_that_leave_no_room_for_rounding_once_go_another_way(tmp_path: Path
     (call,) = generate(read(model), MVE).plan.calls
     assert "mve" not in call.function
     assert_exact(model, MVE, tmp_path)
+
+
+def test_rounding_twice_is_what_plain_c_does(tmp_path: Path) -> None:
+    """LiteRT cannot say what TensorFlow Lite Micro computes; the portable kernel is held against it elsewhere."""
+    model = side_by_side(layers("fully_connected", 12, seed=3))
+    graph = the_graph(read(model))
+    samples, outputs = random_samples(graph, 4), []
+    for build in (Build.PORTABLE, Build.MVE):
+        folder = tmp_path / build.value
+        folder.mkdir()
+        outputs.append(run(compiled(model, Settings(build, rounding=Rounding.TFLM), folder), graph, samples))
+    for plain, fast in zip(*outputs, strict=True):
+        for wanted, found in zip(plain, fast, strict=True):
+            np.testing.assert_array_equal(found, wanted)

@@ -57,6 +57,8 @@ def test_averages_by_dsp(tmp_path: Path) -> None:
 
 
 def test_refuses_other_types(tmp_path: Path) -> None:
-    model = one_op("MAX_POOL_2D", [Spec((1, 4, 4, 1), DType.UINT8, 0.1)], [Spec((1, 4, 4, 1), DType.UINT8, 0.1)])
+    image = Spec((1, 4, 4, 1), DType.UINT8, 0.1)
+    window = {"filterHeight": 1, "filterWidth": 1, "strideH": 1, "strideW": 1}
+    model = one_op("MAX_POOL_2D", [image], [image], **window)
     with pytest.raises(ModelError, match=r"No C is generated for MAX_POOL_2D on uint8 \('out0' has 'in0'\)"):
         assert_exact(model, Settings(), tmp_path)

@@ -141,6 +141,16 @@ def test_int16_rsqrt(tmp_path: Path) -> None:
         np.testing.assert_array_equal(mine, wanted)
 
 
+def test_an_exponential_beyond_all_numbers_is_the_greatest(tmp_path: Path) -> None:
+    model = unary("EXP", Spec((256,), scale=5.0), Spec((256,), scale=1e-6))
+    found = run(compiled(model, Settings(), tmp_path), read(model).graphs[0], [[every(DType.INT8)]])
+    assert found[0][0][:125].tolist() == [0] * 125
+    assert found[0][0][128:].tolist() == [127] * 128
+    with pytest.raises(ModelError, match="EXP 'out0' has shapes, scales or options that no C can have: results beyond"):
+        wide = Spec((4,), DType.INT16, 1.0)
+        assert_exact(unary("EXP", wide, wide), Settings(), tmp_path)
+
+
 def test_refusals(tmp_path: Path) -> None:
     wide = Spec((4,), DType.INT16, 1e-4)
     with pytest.raises(ModelError, match=r"No C is generated for HARD_SWISH on int16 \('out0' has 'in0'\)"):

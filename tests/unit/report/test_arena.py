@@ -19,7 +19,7 @@ def test_the_fullest_step_is_told() -> None:
 def test_numbers_stand_beside_the_picture() -> None:
     shown = arena_section(arena())
     assert "at most 28 B too large" in shown
-    assert "4,096 B moved an inference; no row is computed twice" in shown
+    assert "4,096 B moved an inference; nothing is computed twice" in shown
     assert "All 5 blocks as a table" in shown and "All 4 steps" in shown
 
 

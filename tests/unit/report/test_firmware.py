@@ -15,7 +15,7 @@ from tests.unit.report.page import problems
 COUNTED = "instructions are counted, not cycles: no flash wait state, cache or pipeline is in them"
 FOOTPRINT = Footprint(5636, 34228, 9792, 16, 39864, "arm-none-eabi-gcc 12.2.1", "-mcpu=cortex-m4 -O2")
 LAYERS = (LayerCount("net/a", "CONV_2D", 300), LayerCount("net/b", "ADD", 700))
-FIRMWARE = Firmware(1004, 1001, 12, FOOTPRINT, 296, 10104, COUNTED, LAYERS)
+FIRMWARE = Firmware(1001, 1000, 12, FOOTPRINT, 296, 10104, COUNTED, LAYERS)
 
 
 def counted(firmware: Firmware = FIRMWARE) -> Measurement:
@@ -34,7 +34,7 @@ def test_the_terminal_shows_counts_and_no_times() -> None:
     lines = render_measurement(counted(), (), width=200).splitlines()
     rows = {line[:14].strip(): line[14:].strip() for line in lines if line[:1] != " "}
     assert rows["device"].endswith("mps2-an386, Cortex-M4F")
-    assert rows["instructions"] == f"1,001 to 1,004 an inference; {COUNTED}"
+    assert rows["instructions"] == f"1,000 to 1,001 an inference; {COUNTED}"
     assert rows["set-up"] == "12 instructions, once"
     assert rows["flash"] == "39,864 B: 5,636 B code, 34,228 B weights and other constants"
     assert rows["RAM"] == "10,104 B: 9,792 B arena, 16 B variables, 296 B stack"
@@ -49,6 +49,8 @@ def test_the_profile_is_in_instructions() -> None:
     assert second.split() == ["net/a", "CONV_2D", "300", "30", "%"]
     assert rest == [f"2 of 2 layers. I{COUNTED[1:]}."]
     assert profile_table(counted(), 1).splitlines()[-1].startswith("1 of 2 layers")
+    streamed = profile_table(counted(replace(FIRMWARE, instructions=1100)))
+    assert "2 of 2 layers. 100 instructions more move rows between layers and call them. " in streamed
 
 
 def test_a_board_on_a_port_knows_no_flash_and_no_instructions() -> None:
@@ -63,9 +65,9 @@ def test_the_page_has_the_same() -> None:
     page = render_html(report)
     assert "Where the instructions go: 2 of 2 layers" in page
     assert "39,864 B: 5,636 B code" in page
-    assert "1,004" in page and "an inference on" in page
+    assert "1,001" in page and "an inference on" in page
     assert problems(page) == []
-    assert "1,001 to 1,004 an inference" in render_text(report, width=200)
+    assert "1,000 to 1,001 an inference" in render_text(report, width=200)
     assert report_from_json(report_to_json(report)) == report
 
 

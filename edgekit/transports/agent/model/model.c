@@ -135,11 +135,13 @@ static int run_model(int argc, char **argv) {
   return 0;
 }
 
-/* infer [N]: an inference, or N, of the standard input, which is all inputs, one after another */
+/* infer [N]: from the network's beginning, an inference, or N, of the standard input, which is all inputs, one after
+ * another */
 static int run_infer(int argc, char **argv) {
   const struct file *given = store_find("");
   uint32_t stack_bytes = 0;
-  network_ready();
+  ek_model_init();
+  ready = 1;
   for (unsigned long left = argc > 1 ? strtoul(argv[1], 0, 10) : 1ul; left > 0ul; left--) {
     if (given == 0 || network_load(given->data, given->size) == 0u) {
       return complain("the input has another size than the network's");

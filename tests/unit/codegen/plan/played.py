@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from edgekit.codegen.call import Call
 from edgekit.codegen.plan.plan import PlacedStream, Plan
+from edgekit.codegen.plan.task import LIFT
 from edgekit.graph.model import Graph, Tensor
 
 Tag = tuple[object, ...]
@@ -31,7 +32,8 @@ class Player:
 
     def __init__(self, graph: Graph, calls: Sequence[Call], plan: Plan) -> None:
         self.graph, self.plan = graph, plan
-        self.dropped = [call for call in calls if call not in plan.calls]
+        run = {call.op for call in plan.calls}
+        self.dropped = [call for call in calls if call.op not in run]
         self.memory: list[Tag | None] = [None] * plan.arena_bytes
         self.content: dict[Tensor, list[Tag]] = {}
         self.states = list(dict.fromkeys(s for call in calls for s in call.states))
@@ -72,6 +74,12 @@ class Player:
 
     def call(self, call: Call) -> None:
         at = self.plan.offsets
+        if call.function == LIFT:
+            (source,), (copy,) = call.inputs, call.outputs
+            self.read(at[source], self.content[source])
+            self.content[copy] = self.content[source]
+            self.write(at[copy], self.content[copy])
+            return
         for tensor in (*call.inputs, *call.states):
             self.read(at[tensor], self.content[tensor])
         scratch = self.plan.scratch.get(call, 0)

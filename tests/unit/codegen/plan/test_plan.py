@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from edgekit.codegen.call import Build, Call, Optimize, Rows, Settings, View
 from edgekit.codegen.plan.plan import plan, planned
 from edgekit.codegen.plan.segment import STRIPS, Segments
+from edgekit.codegen.plan.task import LIFT
 from edgekit.codegen.plan.views import shared_memory
 from edgekit.core.errors import ModelError
 from edgekit.graph.model import Graph, Op
@@ -185,6 +186,29 @@ def test_a_tensor_between_two_others_is_part_of_two_concatenations() -> None:
     found = plan(net.graph(), tuple(net.calls))
     assert len(found.calls) == 3
     assert [found.offsets[t] - found.offsets[a] for t in (b, c)] == [3, 8]
+
+
+def chain_of_shifts() -> Network:
+    """Eight windows of three rows, which each shift their output by two rows and cost much by themselves."""
+    net = Network()
+    last = net.input((1, 12, 2, 1))
+    for _ in range(8):
+        last = net.windowed(last, 3, 1, 1, 10, 0)
+    net.outputs = [net.dense(last, 1, None, 0)]
+    net.calls = [replace(call, rows=None, macs=10_000) for call in net.calls]
+    return net
+
+
+def test_a_tensor_is_lifted_where_shifts_have_added_up() -> None:
+    net = chain_of_shifts()
+    whole, lifted = plan(net.graph(), tuple(net.calls)), plan(net.graph(), tuple(net.calls), Settings())
+    assert (whole.arena_bytes, whole.moved_bytes) == (2 * 240, 0)  # apart, which is less than all shifts
+    assert whole.is_optimal
+    assert lifted.moved_bytes == 240 * sum(call.function == LIFT for call in lifted.calls) > 0
+    assert lifted.arena_bytes < whole.arena_bytes * 0.8
+    player = Player(net.graph(), net.calls, lifted)
+    for turn in range(2):
+        player.run(turn)
 
 
 @settings(max_examples=150, deadline=None)

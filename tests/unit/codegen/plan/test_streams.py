@@ -48,11 +48,11 @@ def assert_streamed_exactly(content: bytes, settings: Settings, folder: Path, se
 @pytest.mark.parametrize("build", list(Build))
 def test_random_chains(tmp_path: Path, build: Build) -> None:
     streams = 0
-    for seed in range(6):
+    for seed in range(4):
         folder = tmp_path / str(seed)
         folder.mkdir()
         streams += assert_streamed_exactly(random_chain(seed), Settings(build), folder, seed, 4)
-    assert streams >= 6
+    assert streams >= 4
 
 
 @pytest.mark.parametrize("name", MODELS)
