@@ -103,8 +103,9 @@ static inline int32_t ek_smmla(int32_t a, int32_t b, int32_t c) {
     return result;
 }
 
-/* gcc, when it optimizes, gives its registers to assembly as we like; another compiler does as it likes. */
-#if defined(__OPTIMIZE__) && defined(__GNUC__) && !defined(__clang__)
+/* The innermost loops as assembly need all 14 registers. gcc has them when it optimizes and keeps no frame pointer;
+ * with -fno-omit-frame-pointer, or where it complains of "impossible constraints", define EK_NO_ASSEMBLY. */
+#if defined(__OPTIMIZE__) && defined(__GNUC__) && !defined(__clang__) && !defined(EK_NO_ASSEMBLY)
 #define EK_HAS_DSP_ASSEMBLY 1
 #endif
 

@@ -72,3 +72,21 @@ def test_a_bias_with_which_sums_can_overflow_is_refused() -> None:
     model = one_op("FULLY_CONNECTED", [Spec((1, 4), scale=0.1), weights, bias], [Spec((1, 1), scale=0.1)])
     with pytest.raises(ModelError, match="bias in output channel 0 with which its sums can leave int32"):
         generate(read(model), Settings())
+
+
+@pytest.mark.parametrize("build", [Build.PORTABLE, Build.DSP])
+@pytest.mark.parametrize("kind", ["conv", "depthwise", "depthwise_3x3"])
+def test_outputs_laid_over_their_inputs_are_exact(tmp_path: Path, kind: str, build: Build) -> None:
+    tried = 0
+    for seed in range(100, 115):
+        layers = Layers(seed)
+        getattr(layers, kind)()
+        model = layers.bytes()
+        plan = generate(read(model), Settings(build)).plan
+        source, output = plan.calls[0].inputs[0], plan.calls[0].outputs[0]
+        distance = plan.offsets[source] - plan.offsets[output]
+        if -source.nbytes < distance < output.nbytes and tried < 4:
+            tried += 1
+            (tmp_path / str(seed)).mkdir()
+            assert_exact(model, Settings(build), tmp_path / str(seed), count=4)
+    assert tried == 4
