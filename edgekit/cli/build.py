@@ -83,23 +83,15 @@ def build(
 
         profiles = _targets(targets)
         request = BuildRequest(
-            model=model,
-            targets=profiles,
-            output=output,
-            recipe=recipe,
-            settings=settings,
-            calibration=calibration,
-            training=training,
-            evaluation=evaluation,
-            evaluation_limit=evaluation_limit,
+            model, profiles, output, recipe, settings,
+            calibration=calibration, training=training, evaluation=evaluation, evaluation_limit=evaluation_limit,
             goals=_goals(goals),
             budgets=_budgets(budgets),
             imports=_imports(importer, input_shapes, allow_unsafe),
-            devices=devices,
-            accept_emulated=accept_emulated,
+            devices=devices, accept_emulated=accept_emulated,
             optimize=_for_mcu(Optimize, optimize, profiles),
             rounding=_for_mcu(Rounding, rounding, profiles),
-        )
+        )  # fmt: skip
         return run_build(request, cache, json_path, progress)
 
     return guarded(work)

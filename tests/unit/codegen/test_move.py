@@ -29,7 +29,7 @@ def constant(*values: int) -> Spec:
     return Spec((len(values),), DType.INT32, data=np.array(values, np.int32))
 
 
-def hold(models: list[bytes], folder: Path) -> None:
+def assert_same(models: list[bytes], folder: Path) -> None:
     assert_exact(side_by_side(models), Settings(), folder, count=3)
 
 
@@ -46,7 +46,7 @@ def transpose(dtype: DType) -> list[bytes]:
 
 
 def test_transpose(tmp_path: Path) -> None:
-    hold([model for dtype in (*DTYPES, DType.INT64) for model in transpose(dtype)], tmp_path)
+    assert_same([model for dtype in (*DTYPES, DType.INT64) for model in transpose(dtype)], tmp_path)
 
 
 def slices(dtype: DType) -> list[bytes]:
@@ -60,7 +60,7 @@ def slices(dtype: DType) -> list[bytes]:
 
 
 def test_slices(tmp_path: Path) -> None:
-    hold([model for dtype in DTYPES for model in slices(dtype)], tmp_path)
+    assert_same([model for dtype in DTYPES for model in slices(dtype)], tmp_path)
 
 
 def strided_slices(dtype: DType) -> list[bytes]:
@@ -83,7 +83,7 @@ def strided_slices(dtype: DType) -> list[bytes]:
 
 
 def test_strided_slices(tmp_path: Path) -> None:
-    hold([model for dtype in DTYPES for model in strided_slices(dtype)], tmp_path)
+    assert_same([model for dtype in DTYPES for model in strided_slices(dtype)], tmp_path)
 
 
 def blocks(dtype: DType) -> list[bytes]:
@@ -96,7 +96,7 @@ def blocks(dtype: DType) -> list[bytes]:
 
 
 def test_blocks(tmp_path: Path) -> None:
-    hold([model for dtype in (DType.INT8, DType.INT32, DType.FLOAT32) for model in blocks(dtype)], tmp_path)
+    assert_same([model for dtype in (DType.INT8, DType.INT32, DType.FLOAT32) for model in blocks(dtype)], tmp_path)
 
 
 def batches_of_blocks(dtype: DType) -> list[bytes]:
@@ -115,7 +115,7 @@ def batches_of_blocks(dtype: DType) -> list[bytes]:
 
 
 def test_batches_of_blocks(tmp_path: Path) -> None:
-    hold([model for dtype in DTYPES for model in batches_of_blocks(dtype)], tmp_path)
+    assert_same([model for dtype in DTYPES for model in batches_of_blocks(dtype)], tmp_path)
 
 
 def joins_and_parts(dtype: DType, axis: int) -> list[bytes]:
@@ -141,7 +141,7 @@ def joins_and_parts(dtype: DType, axis: int) -> list[bytes]:
 
 @pytest.mark.parametrize("axis", [0, 1, -1])
 def test_joins_and_parts(tmp_path: Path, axis: int) -> None:
-    hold([model for dtype in DTYPES for model in joins_and_parts(dtype, axis)], tmp_path)
+    assert_same([model for dtype in DTYPES for model in joins_and_parts(dtype, axis)], tmp_path)
 
 
 def joins_with_constants(dtype: DType) -> list[bytes]:
@@ -157,7 +157,7 @@ def joins_with_constants(dtype: DType) -> list[bytes]:
 
 
 def test_joins_with_constants(tmp_path: Path) -> None:
-    hold([model for dtype in DTYPES for model in joins_with_constants(dtype)], tmp_path)
+    assert_same([model for dtype in DTYPES for model in joins_with_constants(dtype)], tmp_path)
 
 
 def pads(dtype: DType) -> list[bytes]:
@@ -177,7 +177,7 @@ def pads(dtype: DType) -> list[bytes]:
 
 
 def test_pads(tmp_path: Path) -> None:
-    hold([model for dtype in DTYPES for model in pads(dtype)], tmp_path)
+    assert_same([model for dtype in DTYPES for model in pads(dtype)], tmp_path)
 
 
 def mirror_pads(dtype: DType) -> list[bytes]:
@@ -194,7 +194,7 @@ def mirror_pads(dtype: DType) -> list[bytes]:
 
 
 def test_mirror_pads(tmp_path: Path) -> None:
-    hold([model for dtype in (DType.INT8, DType.INT16, DType.FLOAT32) for model in mirror_pads(dtype)], tmp_path)
+    assert_same([model for dtype in (DType.INT8, DType.INT16, DType.FLOAT32) for model in mirror_pads(dtype)], tmp_path)
 
 
 def repetition(dtype: DType) -> list[bytes]:
@@ -208,7 +208,7 @@ def repetition(dtype: DType) -> list[bytes]:
 
 
 def test_repetition(tmp_path: Path) -> None:
-    hold([model for dtype in DTYPES for model in repetition(dtype)], tmp_path)
+    assert_same([model for dtype in DTYPES for model in repetition(dtype)], tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["RESIZE_NEAREST_NEIGHBOR", "RESIZE_BILINEAR"])
@@ -222,7 +222,7 @@ def test_resizes(tmp_path: Path, kind: str) -> None:
                 out = tensor((2, height, width, 3), dtype)
                 inputs = [tensor((2, 4, 5, 3), dtype), constant(height, width)]
                 models.append(one_op(kind, inputs, [out], 4, **options))
-    hold(models, tmp_path)
+    assert_same(models, tmp_path)
 
 
 def test_what_lies_in_one_piece_is_not_copied() -> None:

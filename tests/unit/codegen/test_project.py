@@ -94,7 +94,7 @@ def test_cmake_builds_for_this_machine_and_runs_the_example(folder: Path) -> Non
     tool("gcc", GCC)
     generator = ("-G", "Unix Makefiles", "-DCMAKE_C_COMPILER=gcc", "-DCMAKE_C_FLAGS=-Wall -Wextra -Werror")
     run(cmake, "-S", ".", "-B", "build", *generator, "-DEK_MODEL_EXAMPLE=ON", cwd=folder)
-    run(cmake, "--build", "build", cwd=folder)
+    assert "ek_model" in run(cmake, "--build", "build", cwd=folder)
     run(folder / "build" / "ek_model_example", cwd=folder)
 
 

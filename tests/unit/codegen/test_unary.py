@@ -32,7 +32,7 @@ def unary(kind: str, source: Spec, result: Spec, version: int = 2, **options: ob
     return one_op(kind, [source], [result], version, **options)
 
 
-def hold(models: list[bytes], folder: Path, kernels: Kernels = Kernels.REFERENCE) -> None:
+def assert_same(models: list[bytes], folder: Path, kernels: Kernels = Kernels.REFERENCE) -> None:
     """Every value of each model's input."""
     model = side_by_side(models)
     graph = read(model).graphs[0]
@@ -66,7 +66,7 @@ def test_lines(tmp_path: Path, kind: str) -> None:
     for number, (source, result) in enumerate(pairs(DType.INT16, 4) if int16_version else []):
         options = {"alpha": [0.1, 0.3, 1.5, -0.2][number % 4]} if kind == "LEAKY_RELU" else {}
         models.append(unary(kind, source, result, 2, **options))
-    hold(models, tmp_path)
+    assert_same(models, tmp_path)
 
 
 def test_requantizes_between_types(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_requantizes_between_types(tmp_path: Path) -> None:
     for source, _ in pairs(DType.INT16, 3):
         models += [unary("QUANTIZE", source, Spec(source.shape, DType.INT8, 0.01, -7))]
         models += [unary("QUANTIZE", source, Spec(source.shape, DType.INT32, 1e-6))]
-    hold(models, tmp_path)
+    assert_same(models, tmp_path)
 
 
 def test_requantizes_int32(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_hard_swish(tmp_path: Path) -> None:
         for source, result in pairs(DType.INT8, 24)
         if float(result.scale) > float(source.scale) / 100
     ]
-    hold(models, tmp_path)
+    assert_same(models, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["TANH", "ELU", "EXP", "LOG", "GELU"])
@@ -104,7 +104,7 @@ def test_int8_curves(tmp_path: Path, kind: str) -> None:
         options = {"approximate": number % 2 == 0} if kind == "GELU" else {}
         models.append(unary(kind, source, result, 2 if kind != "ELU" else 1, **options))
     # The reference kernels have no ELU; the others compute it by the same table.
-    hold(models, tmp_path, Kernels.BUILTIN if kind == "ELU" else Kernels.REFERENCE)
+    assert_same(models, tmp_path, Kernels.BUILTIN if kind == "ELU" else Kernels.REFERENCE)
 
 
 @pytest.mark.parametrize("kind", ["LOGISTIC", "TANH"])
@@ -115,20 +115,22 @@ def test_sigmoids(tmp_path: Path, kind: str) -> None:
     ]
     scales = (1 / 4096, 1 / 2048, 1 / 8192, 3e-4, 1e-4, 1e-6, 0.001, 4.0)
     models += [unary(kind, Spec((65536,), DType.INT16, scale), wide, 3) for scale in scales]
-    hold(models, tmp_path)
+    assert_same(models, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["EXP", "LOG"])
 def test_int16_curves(tmp_path: Path, kind: str) -> None:
     specs = [(3e-4, 1e-3), (1e-4, 2e-4), (1e-5, 1e-4)]
-    hold([unary(kind, Spec((65536,), DType.INT16, a), Spec((65536,), DType.INT16, b)) for a, b in specs], tmp_path)
+    assert_same(
+        [unary(kind, Spec((65536,), DType.INT16, a), Spec((65536,), DType.INT16, b)) for a, b in specs], tmp_path
+    )
 
 
 def test_rsqrt_and_neg(tmp_path: Path) -> None:
     models = [unary("NEG", source, result, 1) for source, result in pairs(DType.INT8, 2)]
     for source, result in pairs(DType.INT8, 12):
         models.append(unary("RSQRT", Spec(source.shape, scale=source.scale, zero_point=-128), result))
-    hold(models, tmp_path)
+    assert_same(models, tmp_path)
 
 
 def test_int16_rsqrt(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Player:
             self.content[state] = fresh(state, "start")
             self.write(plan.offsets[state], self.content[state])
 
-    def run(self, turn: int) -> None:
+    def assert_runs(self, turn: int) -> None:
         """One inference."""
         self.turn = turn
         for tensor in self.graph.inputs:

@@ -208,7 +208,7 @@ def test_a_tensor_is_lifted_where_shifts_have_added_up() -> None:
     assert lifted.arena_bytes < whole.arena_bytes * 0.8
     player = Player(net.graph(), net.calls, lifted)
     for turn in range(2):
-        player.run(turn)
+        player.assert_runs(turn)
 
 
 @settings(max_examples=150, deadline=None)
@@ -224,7 +224,7 @@ def test_every_read_finds_what_was_written(net: Network, optimize: Optimize | No
     assert planned.lower_bound_bytes <= planned.arena_bytes <= planned.naive_bytes + 16 * len(planned.lifetimes)
     player = Player(net.graph(), calls, planned)
     for turn in range(2):
-        player.run(turn)
+        player.assert_runs(turn)
 
 
 @st.composite
@@ -265,4 +265,4 @@ def test_any_stream_computes_every_row_once(net: Network, data: st.DataObject) -
     found = planned(graph, shared, tasks)
     player = Player(graph, net.calls, found)
     for turn in range(2):
-        player.run(turn)
+        player.assert_runs(turn)
