@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from edgekit.codegen.call import Build, Settings
-from tests.devices.board_m55 import run_on_m55
+from tests.devices.board_m55 import COMPILER, run_on_m55
 from tests.devices.case_mcu import needed
 from tests.unit.codegen.linear_cases import Layers
 
 DSP = Settings(Build.DSP)
-M4F = ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16")
+M4F = (COMPILER, "-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard")
 
 
 @pytest.mark.parametrize("optimize", ["-O2", "-O3", "-Os", "-O0"])
@@ -25,5 +25,5 @@ def test_random_layers(tmp_path: Path, kind: str, bits: int, optimize: str) -> N
     layers = Layers(seed=3, bits=bits)
     for _ in range(30):
         getattr(layers, kind)()
-    (outcome,) = run_on_m55([layers.bytes()], DSP, tmp_path, samples=4, flags=(*M4F, optimize))
+    (outcome,) = run_on_m55([layers.bytes()], DSP, tmp_path, samples=4, build=(*M4F, optimize))
     assert outcome.differing == 0
