@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -71,6 +72,7 @@ def test_what_a_core_of_no_compiler_gets() -> None:
 def test_without_a_compiler_and_without_an_emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     needed()
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "ziglang", None)  # as where it is not installed
     found = fit(job("nrf52840-dk"))
     assert (found.flash_bytes, found.ram_bytes) == (None, None)
     assert (
