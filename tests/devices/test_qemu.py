@@ -139,6 +139,7 @@ def _only(folder: Path, monkeypatch: pytest.MonkeyPatch, *programs: str) -> None
     for name in programs:
         (folder / name).symlink_to(f"/usr/bin/{name}")
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setitem(sys.modules, "ziglang", None)  # as where it is not installed
 
 
 def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
