@@ -140,6 +140,11 @@ class AdbClient:
         """`adb connect` says `already connected` for a connection that is dead, so that one is forgotten first."""
         if known:
             self._adb("disconnect", self._serial)
+        # "already connected" may also be said of a connection that ends at that moment: then it is made anew
+        return self._connected() or self._connected()
+
+    def _connected(self) -> str:
+        """The state after `adb connect`; "" where the connection is gone again."""
         done = self._adb("connect", self._serial)
         said = one_line(done.stdout + done.stderr)
         if "failed to authenticate" in said:
