@@ -18,7 +18,6 @@ from edgekit.core.toolchain import Family, command_of, toolchain
 from edgekit.graph.model import Model
 from edgekit.job import Artifact, Job
 from edgekit.measure.fit import Fit, FitJob, fit
-from edgekit.measure.microcontroller import LEVELS
 from edgekit.targets.target import Kind
 from edgekit.transports.qemu import PROGRAM
 
@@ -36,7 +35,7 @@ def fit_stage(job: Job, result: Artifact, golden: Golden | None, parts: tuple[Pa
         layers=part.layers,
         picture=part.picture,
         inputs=_inputs(result.model, golden),
-        level=LEVELS[job.request.optimize],
+        level=job.request.optimize.level,
     )
 
     def make(folder: Path) -> None:

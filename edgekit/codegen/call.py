@@ -28,6 +28,11 @@ class Optimize(enum.Enum):
     SIZE = "size"
     RAM = "ram"
 
+    @property
+    def level(self) -> str:
+        """The compiler's level for it."""
+        return "-Os" if self is Optimize.SIZE else "-O2"
+
 
 class Rounding(enum.Enum):
     """Whose FULLY_CONNECTED is computed: LiteRT's reference rounds once, TFLite Micro's twice."""

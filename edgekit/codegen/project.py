@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.codegen.call import Build, Constant, Optimize, Settings
+from edgekit.codegen.call import Build, Constant, Settings
 from edgekit.codegen.cores import core_of
 from edgekit.codegen.generate import Generated
 from edgekit.graph.model import Tensor
@@ -22,11 +22,7 @@ from edgekit.targets.target import Isa, Kind, Target
 
 _PER_LINE = 16
 # Contracted products and sums would round once where the reference kernels round twice.
-_FLAGS = {
-    Optimize.SPEED: "-O2 -ffp-contract=off",
-    Optimize.SIZE: "-Os -ffp-contract=off",
-    Optimize.RAM: "-O2 -ffp-contract=off",
-}
+_EXACT = "-ffp-contract=off"
 _BUILDS = {Build.PORTABLE: "plain C", Build.DSP: "Arm's DSP instructions", Build.MVE: "Arm Helium (MVE)"}
 
 
@@ -87,7 +83,7 @@ def cpu_flags(target: Target) -> str:
 
 def project_files(project: Project) -> Mapping[str, bytes]:
     """Path -> content of everything but the sources themselves."""
-    flags = _FLAGS[project.settings.optimize]
+    flags = f"{project.settings.optimize.level} {_EXACT}"
     cpu = cpu_flags(project.target)
     texts = {
         "README.md": _readme(project),
@@ -130,7 +126,7 @@ def _readme(project: Project) -> str:
             for number, port in enumerate(side)
         ),
         make=make,
-        flags=_FLAGS[settings.optimize],
+        flags=f"{settings.optimize.level} {_EXACT}",
     )
 
 

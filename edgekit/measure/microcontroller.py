@@ -48,8 +48,6 @@ from edgekit.transports.uri import DeviceUri
 Array = NDArray[Any]
 RUNTIME = "edgekit C"
 COUNTED = "instructions are counted, not cycles: no flash wait state, cache or pipeline is in them"
-LEVELS = {Optimize.SPEED: "-O2", Optimize.SIZE: "-Os", Optimize.RAM: "-O2"}
-"""The compiler's level for what the C was generated for."""
 _DIGITS = 16
 _TIMED_RUNS = 100
 _SOURCE = re.compile(r"c/(ek\w*\.[ch])")
@@ -66,7 +64,7 @@ def network_of(bundle: Bundle, core: Core) -> Network:
     name = bundle.manifest.name.rpartition(".")[0] or bundle.manifest.name
     made = bundle.manifest.details.get("c")
     wish = made.get("optimize") if isinstance(made, Mapping) else None
-    level = LEVELS[Optimize.SIZE] if wish == Optimize.SIZE.value else LEVELS[Optimize.SPEED]
+    level = (Optimize.SIZE if wish == Optimize.SIZE.value else Optimize.SPEED).level
     return network_named(name, bundle.model_bytes, c_sources(bundle, core), core, level)
 
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from edgekit.codegen.kernels.typed import axis_of, integers_of, source_of
+from edgekit.codegen.kernels.window import Padding
 from edgekit.core.errors import ModelError
 from edgekit.graph.model import Op, Tensor
 from edgekit.graph.ops import bias_of, weights_of
 
 Shape = tuple[int, ...]
-_SAME, _VALID = 0, 1
-"""The schema's Padding."""
+_PADDINGS = frozenset(padding.value for padding in Padding)
 _LARGEST = 1 << 15
 """Of windows, strides and dilations: C multiplies them by coordinates in 32 bits."""
 
@@ -70,10 +70,10 @@ def _moved_window(op: Op, kernel: Sequence[int], channels: int) -> Iterator[Shap
     strides = int(o.strideH), int(o.strideW)
     dilations = int(getattr(o, "dilationHFactor", 1)), int(getattr(o, "dilationWFactor", 1))
     numbers = (*kernel, *strides, *dilations)
-    if min(numbers) < 1 or max(numbers) > _LARGEST or int(o.padding) not in (_SAME, _VALID):
+    if min(numbers) < 1 or max(numbers) > _LARGEST or int(o.padding) not in _PADDINGS:
         raise _refuse(op, f"a window of {list(kernel)}, strides of {list(strides)} and dilations of {list(dilations)}")
     sizes = [
-        -(-(size if int(o.padding) == _SAME else size - (k - 1) * d) // s)
+        -(-(size if int(o.padding) == Padding.SAME.value else size - (k - 1) * d) // s)
         for size, k, s, d in zip(source[1:3], kernel, strides, dilations, strict=True)
     ]
     yield (source[0], *sizes, channels)
@@ -121,13 +121,13 @@ def _transpose_conv(op: Op) -> Iterator[Shape]:
     channels, height, width, depth = _weights(op, 4, 0)
     source, output = _image(op, source_of(op, 2)), tuple(integers_of(op, 0))
     o = op.options
-    strides, same = (int(o.strideH), int(o.strideW)), int(o.padding) == _SAME
+    strides, same = (int(o.strideH), int(o.strideW)), int(o.padding) == Padding.SAME.value
     if (
         len(output) != 4
         or min(strides) < 1
         or max(strides) > _LARGEST
         or source[3] != depth
-        or int(o.padding) not in (_SAME, _VALID)
+        or int(o.padding) not in _PADDINGS
     ):
         raise _refuse(op, f"an output of {list(output)}, weights for {depth} channels and strides of {list(strides)}")
     for axis, (kernel, stride) in enumerate(zip((height, width), strides, strict=True), 1):
